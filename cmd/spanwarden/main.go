@@ -23,10 +23,12 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(commands...)
+	for _, command := range commands {
+		root.AddCommand(command())
+	}
 	return root
 }
 
 // commands are the top-level commands; each file adds its own in init, so that
 // a new subject is a new file and nothing else.
-var commands []*cobra.Command
+var commands []func() *cobra.Command

@@ -21,7 +21,7 @@ type Item struct {
 }
 
 // Attribution corrects who acted in a span that left before its ancestors were
-// seen. It rides as a span event named AttributionEvent on the span that
+// seen. It rides as a span event named attr.AttributionEvent on the span that
 // settled it.
 type Attribution struct {
 	ActionID  [16]byte
@@ -58,3 +58,8 @@ func (it *Item) ActionID() [16]byte { return [16]byte{} }
 // Write puts the canonical spanwarden.* attributes on the item's span and
 // leaves every original attribute alone.
 func (it *Item) Write() {}
+
+// IsContent reports whether an attribute holds what people or models said:
+// prompts, messages, tool arguments and results. Such attributes are stored only
+// where the operator opted in.
+func IsContent(key string) bool { return false }

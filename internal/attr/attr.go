@@ -1,0 +1,85 @@
+// Package attr names the span attributes that spanwarden writes and reads back.
+// The names are public surface: dashboards, SQL and other collectors rely on
+// them, so none is renamed without a migration note.
+package attr
+
+// Prefix is what every attribute written by spanwarden begins with.
+const Prefix = "spanwarden."
+
+// Written by the genai processor: who did what, on whose behalf.
+const (
+	ActionKind    = "spanwarden.action.kind"
+	Dialect       = "spanwarden.dialect"
+	AgentID       = "spanwarden.agent.id"
+	AgentName     = "spanwarden.agent.name"
+	AgentVersion  = "spanwarden.agent.version"
+	SessionID     = "spanwarden.session.id"
+	ProjectID     = "spanwarden.project.id"
+	TenantID      = "spanwarden.tenant.id"
+	PrincipalID   = "spanwarden.principal.id"
+	PrincipalType = "spanwarden.principal.type"
+	// PrincipalGrade is one of verified, declared, platform, inferred, missing.
+	PrincipalGrade = "spanwarden.principal.grade"
+	ToolName       = "spanwarden.tool.name"
+	ToolOperation  = "spanwarden.tool.operation"
+	ToolResource   = "spanwarden.tool.resource"
+)
+
+// Written by the genai processor: tokens. Input includes cache reads and writes,
+// output includes reasoning. A count that is not known is absent, never 0.
+const (
+	InputTokens      = "spanwarden.usage.input_tokens"
+	OutputTokens     = "spanwarden.usage.output_tokens"
+	CacheReadTokens  = "spanwarden.usage.cache_read_tokens"
+	CacheWriteTokens = "spanwarden.usage.cache_write_tokens"
+	// CacheWrite1hTokens is the part of CacheWriteTokens that lives one hour.
+	CacheWrite1hTokens = "spanwarden.usage.cache_write_1h_tokens"
+	ReasoningTokens    = "spanwarden.usage.reasoning_tokens"
+	UsageAccounting    = "spanwarden.usage.accounting"
+	// UsageEstimated and UsageInvalid are written only where true.
+	UsageEstimated = "spanwarden.usage.estimated"
+	UsageInvalid   = "spanwarden.usage.invalid"
+)
+
+// Written by the cost processor. An amount is absent, never 0, when unknown.
+const (
+	CostUSD           = "spanwarden.cost.usd"
+	CostInputUSD      = "spanwarden.cost.input_usd"
+	CostOutputUSD     = "spanwarden.cost.output_usd"
+	CostCacheReadUSD  = "spanwarden.cost.cache_read_usd"
+	CostCacheWriteUSD = "spanwarden.cost.cache_write_usd"
+	CostOtherUSD      = "spanwarden.cost.other_usd"
+	CostListUSD       = "spanwarden.cost.list_usd"
+	CostReportedUSD   = "spanwarden.cost.reported_usd"
+	CostStatus        = "spanwarden.cost.status"
+	CostReason        = "spanwarden.cost.reason"
+	CostPriceID       = "spanwarden.cost.price_id"
+	CostPriceFrom     = "spanwarden.cost.price_from"
+	CostBook          = "spanwarden.cost.book"
+	CostContractID    = "spanwarden.cost.contract_id"
+	CostMatch         = "spanwarden.cost.match"
+	CostConditions    = "spanwarden.cost.conditions"
+)
+
+// Written by the delegation, boundary, baseline processors and the decision
+// receiver.
+const (
+	RunID             = "spanwarden.run.id"
+	ChainID           = "spanwarden.chain.id"
+	ChainDepth        = "spanwarden.chain.depth"
+	DelegationID      = "spanwarden.delegation.id"
+	Delegator         = "spanwarden.delegation.delegator"
+	DelegationGrade   = "spanwarden.delegation.grade"
+	BoundaryVerdict   = "spanwarden.boundary.verdict"
+	BoundaryRule      = "spanwarden.boundary.rule"
+	PolicyVersion     = "spanwarden.policy.version"
+	BaselineMaturity  = "spanwarden.baseline.maturity"
+	DecisionID        = "spanwarden.decision.id"
+	DecisionEffect    = "spanwarden.decision.effect"
+	DecisionReason    = "spanwarden.decision.reason"
+	DecisionRule      = "spanwarden.decision.rule"
+	AttributionEvent  = "spanwarden.attribution"
+	AttributionAction = "spanwarden.attribution.action_id" // 32 hex digits
+	AttributionTrace  = "spanwarden.attribution.trace_id"
+	AttributionSpan   = "spanwarden.attribution.span_id"
+)
