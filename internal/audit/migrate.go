@@ -1,0 +1,88 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// ErrChangedMigration means that the store was migrated by another text of a
+// migration than the one this program carries.
+var ErrChangedMigration = errors.New("the store has another text of this migration")
+
+// Migrate brings the store to the newest schema and returns the names of the
+// steps it ran, or with Options.DryRun the steps it would run. Every step is
+// idempotent, so several may migrate at once and a step that failed half-way is
+// simply run again. Errors name the step: "creating table actions: ...".
+func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []string, err error) {
+	steps, err := Steps(opts)
+	if err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults()
+	done, err := appliedSteps(ctx, conn, &opts)
+	if err != nil {
+		return nil, fmt.Errorf("reading schema_migrations: %w", err)
+	}
+	for _, step := range steps {
+		if sum, ok := done[step.Version]; ok {
+			if sum != step.Checksum {
+				return applied, fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
+			}
+			continue
+		}
+		if !opts.DryRun {
+			if err := run(ctx, conn, &opts, &step); err != nil {
+				return applied, fmt.Errorf("%s: %w", step.Name, err)
+			}
+		}
+		applied = append(applied, step.Name)
+	}
+	return applied, nil
+}
+
+// appliedSteps returns the checksums by version; none where the database or the
+// table does not exist yet.
+func appliedSteps(ctx context.Context, conn driver.Conn, o *Options) (map[uint32]string, error) {
+	var n uint64
+	err := conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = ? AND name = 'schema_migrations'", o.Database).Scan(&n)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	rows, err := conn.Query(ctx, "SELECT version, checksum FROM "+quote(o.Database)+".schema_migrations FINAL")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	done := map[uint32]string{}
+	for rows.Next() {
+		var version uint32
+		var sum string
+		if err := rows.Scan(&version, &sum); err != nil {
+			return nil, err
+		}
+		done[version] = sum
+	}
+	return done, rows.Err()
+}
+
+// versionOfLog is the migration that creates schema_migrations itself; what runs
+// before it is recorded once it exists.
+const versionOfLog = 2
+
+func run(ctx context.Context, conn driver.Conn, o *Options, step *Step) error {
+	if err := conn.Exec(ctx, step.SQL); err != nil {
+		return err
+	}
+	if step.Version < versionOfLog {
+		return nil
+	}
+	err := conn.Exec(ctx, fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, checksum) SELECT %d, '%s', '%s'",
+		quote(o.Database), step.Version, step.Name, step.Checksum))
+	if err != nil {
+		return fmt.Errorf("recording the step: %w", err)
+	}
+	return nil
+}

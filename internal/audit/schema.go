@@ -1,0 +1,170 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+//go:embed sql/*.sql
+var sqlFiles embed.FS
+
+// DefaultDatabase is where the tables live unless the operator says otherwise.
+const DefaultDatabase = "spanwarden"
+
+// DefaultRetention is the preset used where none is given.
+const DefaultRetention = "soc2"
+
+// contentDays is how long content is kept. Content is the riskiest data and the
+// least needed one: evidence holds its salted digest.
+const contentDays = 30
+
+// retentionDays are the presets. 0 keeps for ever.
+var retentionDays = map[string]int{
+	"soc2":      400,  // twelve months and the fieldwork after them
+	"eu_ai_act": 184,  // art. 19 and 26: at least six months
+	"17a4b":     1096, // three years
+	"17a4a":     2192, // six years
+	"sox":       2557, // seven years
+	"none":      0,
+}
+
+// RetentionPresets returns the names that Options.Retention takes, sorted.
+func RetentionPresets() []string { return slices.Sorted(maps.Keys(retentionDays)) }
+
+// Options say where and how the schema is made. The zero value is the database
+// spanwarden on a single server with the preset soc2.
+type Options struct {
+	// Database is a plain identifier. Default spanwarden.
+	Database string
+	// Cluster makes every statement ON CLUSTER, tables Replicated, and adds a
+	// Distributed table <name>_all for reading. Empty is a single server.
+	Cluster string
+	// Retention is one of RetentionPresets. Default soc2. It takes effect when a
+	// table is created.
+	Retention string
+	// DryRun returns the steps without running any.
+	DryRun bool
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
+
+// Validate names the option and the value that cannot work.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.Database != "" && !identifier.MatchString(o.Database) {
+		errs = append(errs, fmt.Errorf("database: want letters, digits, _ and -, not %q", o.Database))
+	}
+	if o.Cluster != "" && !identifier.MatchString(o.Cluster) {
+		errs = append(errs, fmt.Errorf("cluster: want letters, digits, _ and -, not %q", o.Cluster))
+	}
+	if _, ok := retentionDays[o.Retention]; o.Retention != "" && !ok {
+		errs = append(errs, fmt.Errorf("retention: want one of %s, not %q", strings.Join(RetentionPresets(), ", "), o.Retention))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) withDefaults() Options {
+	d := *o
+	if d.Database == "" {
+		d.Database = DefaultDatabase
+	}
+	if d.Retention == "" {
+		d.Retention = DefaultRetention
+	}
+	return d
+}
+
+// Step is one migration, ready to run.
+type Step struct {
+	Version  uint32
+	Name     string // "creating table actions"
+	SQL      string
+	Checksum string // of the template, so that options do not change it
+}
+
+// Steps returns all migrations in order.
+func Steps(opts Options) ([]Step, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	o := opts.withDefaults()
+	files, err := sqlFiles.ReadDir("sql")
+	if err != nil {
+		return nil, err
+	}
+	steps := make([]Step, 0, len(files))
+	for _, f := range files {
+		if o.Cluster == "" && strings.HasSuffix(f.Name(), ".cluster.sql") {
+			continue
+		}
+		step, err := readStep(f.Name(), &o)
+		if err != nil {
+			return nil, fmt.Errorf("reading migration %s: %w", f.Name(), err)
+		}
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+// readStep reads "0003_actions.sql": the number is the version, the first line
+// a comment that names the step.
+func readStep(file string, o *Options) (Step, error) {
+	text, err := sqlFiles.ReadFile("sql/" + file)
+	if err != nil {
+		return Step{}, err
+	}
+	number, _, _ := strings.Cut(file, "_")
+	version, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return Step{}, err
+	}
+	name, body, ok := strings.Cut(string(text), "\n")
+	if !ok || !strings.HasPrefix(name, "-- ") {
+		return Step{}, errors.New("the first line must be a comment that names the step")
+	}
+	sum := sha256.Sum256(text)
+	return Step{
+		Version:  uint32(version),
+		Name:     o.render(strings.TrimPrefix(name, "-- ")),
+		SQL:      strings.TrimSpace(o.render(body)),
+		Checksum: hex.EncodeToString(sum[:]),
+	}, nil
+}
+
+// render fills in the template's {words}. What ClickHouse itself reads in braces
+// ({period_start:...}) is left alone.
+func (o *Options) render(s string) string {
+	onCluster, replicated, all := "", "", ""
+	if o.Cluster != "" {
+		onCluster, replicated, all = " ON CLUSTER "+quote(o.Cluster), "Replicated", "_all"
+	}
+	return strings.NewReplacer(
+		"{db}", quote(o.Database),
+		"{db_name}", "'"+o.Database+"'",
+		"{on_cluster}", onCluster,
+		"{cluster}", "'"+o.Cluster+"'",
+		"{replicated}", replicated,
+		"{all}", all,
+		"{ttl ts}", ttl("ts", retentionDays[o.Retention]),
+		"{ttl settled_ts}", ttl("settled_ts", retentionDays[o.Retention]),
+		"{content_ttl ts}", ttl("ts", contentDays),
+	).Replace(s)
+}
+
+func ttl(column string, days int) string {
+	if days == 0 {
+		return ""
+	}
+	return fmt.Sprintf("TTL toDateTime(%s) + toIntervalDay(%d)", column, days)
+}
+
+// quote is safe because Validate admits only identifiers.
+func quote(name string) string { return "`" + name + "`" }

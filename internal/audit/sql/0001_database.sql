@@ -1,0 +1,2 @@
+-- creating database {db}
+CREATE DATABASE IF NOT EXISTS {db}{on_cluster}
