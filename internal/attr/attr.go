@@ -8,16 +8,19 @@ const Prefix = "spanwarden."
 
 // Written by the genai processor: who did what, on whose behalf.
 const (
-	ActionKind    = "spanwarden.action.kind"
-	Dialect       = "spanwarden.dialect"
-	AgentID       = "spanwarden.agent.id"
-	AgentName     = "spanwarden.agent.name"
-	AgentVersion  = "spanwarden.agent.version"
-	SessionID     = "spanwarden.session.id"
-	ProjectID     = "spanwarden.project.id"
-	TenantID      = "spanwarden.tenant.id"
-	PrincipalID   = "spanwarden.principal.id"
-	PrincipalType = "spanwarden.principal.type"
+	ActionKind = "spanwarden.action.kind"
+	// ActionDuplicate is written, as true, only on a span whose model or tool call
+	// another span is the record of.
+	ActionDuplicate = "spanwarden.action.duplicate"
+	Dialect         = "spanwarden.dialect"
+	AgentID         = "spanwarden.agent.id"
+	AgentName       = "spanwarden.agent.name"
+	AgentVersion    = "spanwarden.agent.version"
+	SessionID       = "spanwarden.session.id"
+	ProjectID       = "spanwarden.project.id"
+	TenantID        = "spanwarden.tenant.id"
+	PrincipalID     = "spanwarden.principal.id"
+	PrincipalType   = "spanwarden.principal.type"
 	// PrincipalGrade is one of verified, declared, platform, inferred, missing.
 	PrincipalGrade = "spanwarden.principal.grade"
 	ToolName       = "spanwarden.tool.name"

@@ -1,14 +1,20 @@
 package genai
 
 import (
-	"time"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanwarden/spanwarden/internal/attr"
 )
 
-// Options are the operator's choices about reading.
-type Options struct{}
+// Options are the operator's choices about reading. The zero value, and nil,
+// are the defaults.
+type Options struct {
+	// IgnoreCanonical reads spans afresh although they carry spanwarden.*
+	// attributes: for the first processor behind a receiver that agents can reach,
+	// so that no agent can state its own reading.
+	IgnoreCanonical bool
+}
 
 // Item is one span and its reading.
 type Item struct {
@@ -18,6 +24,13 @@ type Item struct {
 	Action   Action
 	// Settled are attributions of earlier spans that this span made known.
 	Settled []Attribution
+
+	proof  proof // what the numbers prove about the emitter
+	cached int64 // cache tokens stated beside the input
+	hasOwn bool  // carries spanwarden.* attributes already
+	main   Agent // the resource's main agent, where nothing nearer is known
+	tenant string
+	node   *node // its place in the Memory that resolved it
 }
 
 // Attribution corrects who acted in a span that left before its ancestors were
@@ -32,34 +45,107 @@ type Attribution struct {
 	Principal Principal
 }
 
+// Stats counts what a Decode met and could not make sense of.
+type Stats struct {
+	Malformed         int // token counts that are no counts
+	Oversized         int // JSON attributes too large to parse
+	UnknownOperations int // operation names that no emitter is known to use
+	Assumed           int // calls whose accounting nothing proves
+	AssumedRisky      int // of those, by providers whose own API counts otherwise
+}
+
+func (s *Stats) add(r *reader) {
+	s.Malformed += r.malformed
+	s.Oversized += r.oversized
+}
+
 // Batch is the reading of one ptrace.Traces: one Item a span, in order. It is
-// reusable; Items are valid until the next Decode.
-type Batch struct{ Items []Item }
+// reusable; Items are valid until the next Decode. Not safe for concurrent use.
+type Batch struct {
+	Items []Item
+	Stats Stats // of the last Decode
+	r     reader
+}
 
-// Decode reads every span of td. It is pure: equal input, equal Items.
-func (b *Batch) Decode(td ptrace.Traces, opts *Options) {}
+// Decode reads every span of td. It is pure: equal input, equal Items. A nil
+// opts means the defaults.
+func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
+	b.Stats = Stats{}
+	b.size(td.SpanCount())
+	i := 0
+	for _, rs := range td.ResourceSpans().All() {
+		var c context
+		c.resource(rs.Resource().Attributes())
+		for _, ss := range rs.ScopeSpans().All() {
+			c.scope, c.version = ss.Scope().Name(), ss.Scope().Version()
+			c.byScope = dialectOfScope(c.scope)
+			for _, span := range ss.Spans().All() {
+				it := &b.Items[i]
+				i++
+				it.clear()
+				it.Resource, it.Scope, it.Span = rs.Resource(), ss.Scope(), span
+				c.name, c.aiMajor = span.Name(), 0
+				b.r.scan(span.Attributes())
+				it.hasOwn = b.r.own
+				it.tenant, it.main = c.tenant, c.main
+				decode(&b.r, &c, it, opts, &b.Stats)
+			}
+		}
+	}
+}
 
-// Memory remembers across batches, within bounds. Not safe for concurrent use.
-type Memory struct{}
+// size makes room for n items, keeping what was allocated before.
+func (b *Batch) size(n int) {
+	if n > cap(b.Items) {
+		b.Items = make([]Item, n)
+	}
+	// Drop references to the spans of a larger batch before.
+	clear(b.Items[n:cap(b.Items)])
+	b.Items = b.Items[:n]
+}
 
-// Limits bound a Memory.
-type Limits struct{ Spans, Responses int }
+func (it *Item) clear() {
+	settled := it.Settled[:0]
+	*it = Item{Settled: settled}
+}
 
-// NewMemory returns an empty Memory.
-func NewMemory(l Limits) *Memory { return &Memory{} }
+// resource reads what a resource says of all its spans.
+func (c *context) resource(m pcommon.Map) {
+	for k, v := range m.All() {
+		switch k {
+		case "service.name":
+			c.service = plain(v)
+		case attr.TenantID:
+			c.tenant = clean(plain(v))
+		case attr.ProjectID:
+			c.project = clean(plain(v))
+		case "openinference.project.name":
+			if c.project == "" {
+				c.project = clean(plain(v))
+			}
+		case "session.id":
+			c.session = clean(plain(v))
+		case "user.id", "enduser.id":
+			c.user = clean(plain(v))
+		case "gen_ai.main_agent.id":
+			c.main.ID = clean(plain(v))
+		case "gen_ai.main_agent.name":
+			c.main.Name = clean(plain(v))
+		}
+	}
+	c.main = c.main.named()
+}
 
-// Resolve fills in what single spans cannot tell. It must be called once for
-// each decoded batch, under the owner's lock.
-func (m *Memory) Resolve(b *Batch, now time.Time) {}
-
-// ActionID is the identity of an action, equal on every retry and collector.
-func (it *Item) ActionID() [16]byte { return [16]byte{} }
-
-// Write puts the canonical spanwarden.* attributes on the item's span and
-// leaves every original attribute alone.
-func (it *Item) Write() {}
-
-// IsContent reports whether an attribute holds what people or models said:
-// prompts, messages, tool arguments and results. Such attributes are stored only
-// where the operator opted in.
-func IsContent(key string) bool { return false }
+// named lets a name stand for a missing id, and the other way round.
+func (a Agent) named() Agent {
+	switch {
+	case a.ID == "":
+		a.ID = a.Name
+	case a.Name == "":
+		a.Name = a.ID
+	}
+	if a.ID == "" {
+		a.Version = ""
+	}
+	return a
+}
