@@ -22,6 +22,8 @@ type Observed struct {
 	// the truth's own call list tells which response model answers which request.
 	// Calls without any agent or model stand under the key "".
 	ByModel, ByAgent map[string]Tokens
+	// AgentNames gives the name of an agent whose key in ByAgent is an id.
+	AgentNames map[string]string
 	// Tools counts executed tool calls by name: "get_weather" and
 	// "mcp/<server>/get_weather" are the same tool here. Hand-overs and duplicates
 	// are not counted.
@@ -46,7 +48,7 @@ func Compare(t *Truth, o *Observed) []Difference {
 	}
 	c := &comparer{}
 	c.calls(t, o)
-	c.groups("agent", t.expectedByAgent(), o.ByAgent)
+	c.groups("agent", t.expectedByAgent(), t.foldAgents(o.ByAgent, o.AgentNames))
 	c.groups("model", t.expectedByModel(), t.foldModels(o.ByModel))
 	c.tools(t.Tools, o.Tools)
 	if t.Identity != nil {

@@ -14,6 +14,13 @@ func (c *Call) generation() bool {
 
 func (c *Call) embedding() bool { return len(c.API) >= 10 && c.API[len(c.API)-10:] == "embeddings" }
 
+// Plus returns the sum of two totals, calls included.
+func (t Tokens) Plus(u Tokens) Tokens {
+	t.Calls += u.Calls
+	t.add(u)
+	return t
+}
+
 func (t *Tokens) add(u Tokens) {
 	t.InputTotal += u.InputTotal
 	t.CacheRead += u.CacheRead
@@ -22,31 +29,23 @@ func (t *Tokens) add(u Tokens) {
 	t.Reasoning += u.Reasoning
 }
 
-// hidden are the calls that the server finished but the client gave up: usage
-// was sent, yet the total visible to the client lacks it, and no span mentions
-// the response. Nothing can observe them.
+// hidden are the calls that the server finished but the client gave up: no usage
+// was sent, and no span mentions the response although spans of the same run
+// mention others. Nothing can observe them.
 func (t *Truth) hidden() []*Call {
-	if t.Visible == nil {
-		return nil
-	}
-	var sum Tokens
-	var unmentioned []*Call
-	var lost Tokens
+	var out []*Call
+	mentioned := false
 	for i := range t.Calls {
 		c := &t.Calls[i]
-		if !c.generation() || !c.UsageSentToClient {
-			continue
-		}
-		sum.add(c.Usage)
-		if len(c.Spans) == 0 {
-			unmentioned = append(unmentioned, c)
-			lost.add(c.Usage)
+		mentioned = mentioned || len(c.Spans) > 0
+		if c.generation() && !c.UsageSentToClient && c.ResponseID != "" && len(c.Spans) == 0 {
+			out = append(out, c)
 		}
 	}
-	if sum.InputTotal == t.Visible.InputTotal || sum.InputTotal-lost.InputTotal != t.Visible.InputTotal {
+	if !mentioned {
 		return nil
 	}
-	return unmentioned
+	return out
 }
 
 // expectedByAgent is the truth by agent as far as the client could see it. Nil
@@ -105,10 +104,23 @@ func (t *Truth) foldModels(got map[string]Tokens) map[string]Tokens {
 		if _, known := t.ByModel[name]; !known && request[name] != "" {
 			name = request[name]
 		}
-		sum := out[name]
-		sum.Calls += tok.Calls
-		sum.add(tok)
-		out[name] = sum
+		out[name] = out[name].Plus(tok)
+	}
+	return out
+}
+
+// foldAgents renames agents to what the truth calls them: some stacks state an
+// id beside the name, and the truth may be kept by either.
+func (t *Truth) foldAgents(got map[string]Tokens, names map[string]string) map[string]Tokens {
+	if got == nil {
+		return nil
+	}
+	out := map[string]Tokens{}
+	for id, tok := range got {
+		if _, known := t.ByAgent[id]; !known && names[id] != "" {
+			id = names[id]
+		}
+		out[id] = out[id].Plus(tok)
 	}
 	return out
 }

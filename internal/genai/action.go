@@ -183,3 +183,16 @@ type Action struct {
 	// which a genai processor wrote, and is resolved already.
 	Canonical bool
 }
+
+// IsModelCall reports whether the action is the record of one call, or of several
+// that only it accounts for, to a model: what may be priced and counted.
+func (a *Action) IsModelCall() bool {
+	switch a.Accounting {
+	case AccountingRollup:
+		return false
+	case AccountingNone:
+		return a.Kind == KindInference || a.Kind == KindEmbedding
+	case AccountingInclusive, AccountingExclusive, AccountingAssumed:
+	}
+	return true
+}

@@ -19,6 +19,12 @@ func (m *Memory) Resolve(b *Batch, now time.Time) {
 	for i := range b.Items {
 		m.enter(&b.Items[i])
 	}
+	for i := range b.Items {
+		// A batch larger than the memory pushes its own first spans out.
+		if it := &b.Items[i]; it.node != nil && it.node.key.span != it.Span.SpanID() {
+			it.node = nil
+		}
+	}
 	m.count(b, now)
 	for i := range b.Items {
 		m.attribute(&b.Items[i])
