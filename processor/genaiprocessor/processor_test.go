@@ -1,0 +1,93 @@
+package genaiprocessor
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor/processortest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+
+	"github.com/spanwarden/spanwarden/internal/attr"
+	"github.com/spanwarden/spanwarden/processor/genaiprocessor/internal/metadata"
+	"github.com/spanwarden/spanwarden/processor/genaiprocessor/internal/metadatatest"
+)
+
+func recording(t *testing.T, name string) ptrace.Traces {
+	raw, err := os.ReadFile("../../testdata/corpus/" + name)
+	require.NoError(t, err)
+	var decoder ptrace.JSONUnmarshaler
+	td, err := decoder.UnmarshalTraces(raw)
+	require.NoError(t, err)
+	return td
+}
+
+func eachSpan(td ptrace.Traces, visit func(ptrace.Span)) {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				visit(span)
+			}
+		}
+	}
+}
+
+// A recorded agent run goes through the component: each span says what it was,
+// the tokens of its leaves are counted once, and nothing that was there changed.
+func TestRecordedRun(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	set := processortest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	sink := new(consumertest.TracesSink)
+	p, err := NewFactory().CreateTraces(t.Context(), set, createDefaultConfig(), sink)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+
+	before := recording(t, "ai6_tools.jsonl")
+	originals := map[pcommon.SpanID]map[string]any{}
+	eachSpan(before, func(s ptrace.Span) { originals[s.SpanID()] = s.Attributes().AsRaw() })
+	require.NoError(t, p.ConsumeTraces(t.Context(), before))
+	require.NoError(t, p.Shutdown(t.Context()))
+
+	var input int64
+	eachSpan(sink.AllTraces()[0], func(s ptrace.Span) {
+		now := s.Attributes().AsRaw()
+		for key, value := range originals[s.SpanID()] {
+			assert.Equal(t, value, now[key], key)
+		}
+		assert.Contains(t, now, attr.ActionKind)
+		if accounting := now[attr.UsageAccounting]; accounting != nil && accounting != "rollup" {
+			input += now[attr.InputTokens].(int64)
+			assert.Equal(t, "weather-agent", now[attr.AgentName])
+		}
+	})
+	assert.EqualValues(t, 3372, input, "the truth of this run; a plain sum over spans says 6744")
+	_, err = tel.GetMetric("otelcol_processor_genai_spans")
+	require.NoError(t, err)
+	metadatatest.AssertEqualProcessorGenaiUsageInvalid(t, tel,
+		[]metricdata.DataPoint[int64]{{Value: 0}}, metricdatatest.IgnoreTimestamp())
+}
+
+func TestConfigNamesKeyAndValue(t *testing.T) {
+	for name, limits := range map[string]LimitsConfig{
+		"limits: spans: must be positive, not 0":      {Spans: 0, Responses: 1},
+		"limits: responses: must be positive, not -3": {Spans: 1, Responses: -3},
+	} {
+		cfg := createDefaultConfig().(*Config)
+		cfg.Limits = limits
+		assert.EqualError(t, confmap.Validate(cfg), name)
+	}
+	cfg := createDefaultConfig()
+	require.NoError(t, componenttest.CheckConfigStruct(cfg))
+	err := confmap.NewFromStringMap(map[string]any{"limit": map[string]any{"spans": 1}}).Unmarshal(cfg)
+	assert.ErrorContains(t, err, "limit")
+}
