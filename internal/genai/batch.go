@@ -65,6 +65,7 @@ type Batch struct {
 	Items []Item
 	Stats Stats // of the last Decode
 	r     reader
+	c     context
 }
 
 // Decode reads every span of td. It is pure: equal input, equal Items. A nil
@@ -74,7 +75,8 @@ func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
 	b.size(td.SpanCount())
 	i := 0
 	for _, rs := range td.ResourceSpans().All() {
-		var c context
+		c := &b.c
+		*c = context{}
 		c.resource(rs.Resource().Attributes())
 		for _, ss := range rs.ScopeSpans().All() {
 			c.scope, c.version = ss.Scope().Name(), ss.Scope().Version()
@@ -88,7 +90,7 @@ func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
 				b.r.scan(span.Attributes())
 				it.hasOwn = b.r.own
 				it.tenant, it.main = c.tenant, c.main
-				decode(&b.r, &c, it, opts, &b.Stats)
+				decode(&b.r, c, it, opts, &b.Stats)
 			}
 		}
 	}

@@ -4,7 +4,7 @@ import "strings"
 
 // openInference reads OpenInference: Arize's libraries, LangChain and LangGraph
 // through them, and everyone who adopted its names.
-var openInference = dialect{name: DialectOpenInference, kind: openInferenceKind, refine: openInferenceRefine}
+var openInference = dialect{name: DialectOpenInference, kind: openInferenceKind, refine: openInferenceRefine, counts: openInferenceCounts}
 
 // openAIAgentsOI reads the OpenAI Agents SDK through its OpenInference bridge.
 var openAIAgentsOI = dialect{name: DialectOpenAIAgents, kind: agentsOIKind, refine: agentsOIRefine}
@@ -52,6 +52,24 @@ func isResponseID(id string) bool {
 		}
 	}
 	return false
+}
+
+// openInferenceCounts adds what LangChain's instrumentation leaves out: cache
+// writes stand in the message it serialises into output.value.
+func openInferenceCounts(r *reader, c *context, a *Action, u *stated) {
+	if a.Kind != KindInference || (u.read.Known && u.write.Known) || !strings.Contains(c.scope, "langchain") {
+		return
+	}
+	generations := field(r.json(sOutput), "generations")
+	usage := field(element(element(generations)), "message", "kwargs", "usage_metadata")
+	for o := parseObject(field(usage, "input_token_details")); o.next(); {
+		switch o.key {
+		case "cache_read":
+			fill(&u.read, r.jsonCount(o.raw))
+		case "cache_creation":
+			fill(&u.write, r.jsonCount(o.raw))
+		}
+	}
 }
 
 // readLangChain reads the metadata JSON that LangChain and LangGraph attach: the

@@ -5,9 +5,10 @@ package genai
 // spans repeats theirs. VoltAgent turns this around.
 func (it *Item) usage(r *reader, c *context, d *dialect, st *Stats) {
 	a := &it.Action
-	u := r.statedCounts()
+	u := &r.stated // not a local: a pointer through d.counts would allocate it
+	*u = r.statedCounts()
 	if d.counts != nil {
-		d.counts(r, c, a, &u)
+		d.counts(r, c, a, u)
 	}
 	if a.Kind == KindEmbedding && !u.in.Known {
 		u.in = r.n(nEmbedding)
@@ -21,7 +22,7 @@ func (it *Item) usage(r *reader, c *context, d *dialect, st *Stats) {
 		a.Reported = ReportedCost{}
 	}
 	if !own {
-		it.rollUp(r, &u)
+		it.rollUp(r, u)
 		return
 	}
 	a.Usage, a.Accounting, it.proof = u.account(habitOf(c, a))

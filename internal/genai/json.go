@@ -112,6 +112,19 @@ func field(s string, path ...string) string {
 	return s
 }
 
+// element returns the first element of a JSON array.
+func element(s string) string {
+	s = strings.TrimLeft(s, " \t\r\n")
+	if s == "" || s[0] != '[' {
+		return ""
+	}
+	s = strings.TrimLeft(s[1:], " \t\r\n")
+	if end := valueEnd(s); end > 0 {
+		return s[:end]
+	}
+	return ""
+}
+
 // unquote reads a JSON string; other values are "".
 func unquote(raw string) string {
 	if len(raw) < 2 || raw[0] != '"' {

@@ -35,6 +35,7 @@ type reader struct {
 	oversized int  // JSON attributes too large to parse
 	invalid   bool // a count was stated that cannot be one
 	badCanon  bool // the same for a spanwarden.* count
+	stated    stated
 	own       bool // any spanwarden.* attribute is there
 }
 
