@@ -1,0 +1,56 @@
+# `make demo` first; `make help` lists the rest.
+SHELL := /bin/bash -eo pipefail
+TOOL := go tool -modfile=internal/tools/go.mod
+BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
+
+.PHONY: help demo run build engine test lint generate generate-check bench conformance stranger prices clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: build engine ## send real agent traffic through it all and print what the audit store then knows
+	@_build/spanwarden-demo
+
+run: build engine ## leave the embedded store and the collector running
+	@_build/spanwarden-demo --keep-running
+
+build: ## the collector and the command-line tools, into _build
+	@echo "building the collector (minutes the first time, seconds later) ..."
+	@mkdir -p _build
+	@$(BUILDER) 2>&1 | grep -E 'ERROR|Error|Compiled' || { echo "the collector did not build; run: $(BUILDER)"; exit 1; }
+	@ln -sf otelcol/otelcol-spanwarden _build/otelcol-spanwarden
+	@go build -o _build/spanwarden ./cmd/spanwarden
+	@go build -o _build/spanwarden-demo ./cmd/spanwarden-demo
+
+engine: build ## fetch the embedded ClickHouse engine, once
+	@_build/spanwarden store install
+
+test: build engine ## the whole test suite
+	go test ./...
+
+lint: ## linters and formatting
+	$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint fmt --diff ./...
+
+generate: ## generated component code, metrics tables
+	go generate ./processor/... ./exporter/...
+
+generate-check: generate ## fail where generated files are not committed
+	git diff --exit-code -- processor exporter
+	@test -z "$$(git status --porcelain -- processor exporter)" || { git status --short -- processor exporter; exit 1; }
+
+bench: ## nanoseconds and allocations a span
+	go test -run '^$$' -bench . -benchmem ./internal/genai ./internal/pricing ./internal/audit
+
+CORPUS ?= testdata/corpus
+conformance: build engine ## replay recordings (CORPUS=DIR), compare what SQL says with their truth
+	@_build/spanwarden-demo conformance $(CORPUS)
+
+stranger: ## build somebody else's collector with one of our processors
+	go test -count=1 -run TestStranger ./test/stranger -args -build
+
+prices: ## regenerate the embedded price book (needs npm)
+	go generate ./internal/pricing/...
+
+clean: ## forget what was built and run
+	rm -rf _build _run
