@@ -1,0 +1,239 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+)
+
+// MaxBlockRows is how many rows one insert may hold and still be one block on
+// the server, which is what makes it all or nothing.
+const MaxBlockRows = 1_048_449
+
+// column is one column of a table and how a row fills it. R is the row type.
+type column[R any] struct {
+	name string
+	data interface {
+		proto.ColInput
+		Reset()
+	}
+	add func(r *R)
+}
+
+// block collects rows of one table as typed columns, reused from batch to batch.
+// Its first hashed columns are the content that the batch digest covers; the
+// others say when and where it was written.
+type block[R any] struct {
+	table   string
+	columns []column[R]
+	hashed  int
+	rows    int
+	raw     []byte // content that is hashed but not stored, see Row.Start
+	buf     proto.Buffer
+	batchID *proto.ColFixedStr16
+	rowIx   *proto.ColUInt32
+}
+
+// Encoded is one insert, ready to be sent. It is valid until its block is reset.
+type Encoded struct {
+	Table   string
+	Columns string // "(`a`, `b`)"
+	Rows    int
+	Native  []byte      // the block in the format Native, revision 0
+	Input   proto.Input // the same block for a native connection
+	Digest  [32]byte    // D, over content only: equal on every retry
+	Token   string      // for insert_deduplication_token
+}
+
+func (b *block[R]) reset() {
+	b.rows, b.raw = 0, b.raw[:0]
+	for i := range b.columns {
+		b.columns[i].data.Reset()
+	}
+}
+
+func (b *block[R]) append(r *R) {
+	for i := range b.columns {
+		b.columns[i].add(r)
+	}
+	b.rows++
+}
+
+// finish encodes the block, gives every row its ledger coordinates and returns
+// the insert. The token is derived from the content, never from a counter: the
+// server drops other rows under a token it has seen.
+func (b *block[R]) finish() (*Encoded, error) {
+	b.buf.Reset()
+	b.buf.PutInt(len(b.columns))
+	b.buf.PutInt(b.rows)
+	start := len(b.buf.Buf)
+	for i := range b.columns[:b.hashed] {
+		if err := encodeColumn(&b.buf, b.columns[i].name, b.columns[i].data, b.rows); err != nil {
+			return nil, err
+		}
+	}
+	h := sha256.New()
+	h.Write(b.buf.Buf[start:])
+	h.Write(b.raw)
+	e := &Encoded{Table: b.table, Rows: b.rows}
+	h.Sum(e.Digest[:0])
+	for i := range b.rows {
+		b.batchID.Append([16]byte(e.Digest[:16]))
+		b.rowIx.Append(uint32(i))
+	}
+	for i := range b.columns[b.hashed:] {
+		c := &b.columns[b.hashed+i]
+		if err := encodeColumn(&b.buf, c.name, c.data, b.rows); err != nil {
+			return nil, err
+		}
+	}
+	e.Native = b.buf.Buf
+	e.Token = token(b.table, e.Digest)
+	var names strings.Builder
+	for i := range b.columns {
+		e.Input = append(e.Input, proto.InputColumn{Name: b.columns[i].name, Data: b.columns[i].data})
+		if i > 0 {
+			names.WriteString(", ")
+		}
+		names.WriteString(quote(b.columns[i].name))
+	}
+	e.Columns = "(" + names.String() + ")"
+	return e, nil
+}
+
+func token(table string, digest [32]byte) string {
+	sum := sha256.Sum256(append([]byte(table), digest[:]...))
+	return hex.EncodeToString(sum[:])
+}
+
+func encodeColumn(buf *proto.Buffer, name string, c proto.ColInput, rows int) error {
+	if c.Rows() != rows {
+		return fmt.Errorf("column %s has %d rows, not %d", name, c.Rows(), rows)
+	}
+	proto.InputColumn{Name: name, Data: c}.EncodeStart(buf, 0)
+	if p, ok := c.(proto.Preparable); ok {
+		if err := p.Prepare(); err != nil {
+			return fmt.Errorf("preparing column %s: %w", name, err)
+		}
+	}
+	if s, ok := c.(proto.StateEncoder); ok && rows > 0 {
+		s.EncodeState(buf)
+	}
+	if rows > 0 {
+		c.EncodeColumn(buf)
+	}
+	return nil
+}
+
+func (b *block[R]) hashUint64(v uint64) { b.raw = binary.LittleEndian.AppendUint64(b.raw, v) }
+
+// The kinds of columns. Each takes the accessor that reads a row.
+
+func lowCard[R any](name string, get func(*R) string) column[R] {
+	c := new(proto.ColStr).LowCardinality()
+	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+}
+
+func text[R any](name string, get func(*R) string) column[R] {
+	c := new(proto.ColStr)
+	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+}
+
+func fixed16[R any](name string, get func(*R) [16]byte) column[R] {
+	c := new(proto.ColFixedStr16)
+	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+}
+
+func nanos[R any](name string, get func(*R) int64) column[R] {
+	c := new(proto.ColDateTime64).WithPrecision(proto.PrecisionNano).WithLocation(time.UTC)
+	return column[R]{name, c, func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
+}
+
+func u64[R any](name string, get func(*R) uint64) column[R] {
+	c := new(proto.ColUInt64)
+	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+}
+
+func u32[R any](name string, get func(*R) uint32) column[R] {
+	c := new(proto.ColUInt32)
+	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+}
+
+func u16[R any](name string, get func(*R) uint16) column[R] {
+	c := new(proto.ColUInt16)
+	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+}
+
+func flag[R any](name string, get func(*R) bool) column[R] {
+	c := new(proto.ColUInt8)
+	return column[R]{name, c, func(r *R) {
+		var v uint8
+		if get(r) {
+			v = 1
+		}
+		c.Append(v)
+	}}
+}
+
+func count[R any](name string, get func(*R) Count) column[R] {
+	c := proto.NewColNullable[uint64](new(proto.ColUInt64))
+	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+}
+
+func decimal[R any](name string, get func(*R) Decimal) column[R] {
+	c := &colDecimal{ColNullable: *proto.NewColNullable[proto.Decimal128](new(proto.ColDecimal128))}
+	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+}
+
+func mapping[R any](name string, get func(*R) []Attr) column[R] {
+	c := &colMap{keys: new(proto.ColStr).LowCardinality()}
+	return column[R]{name, c, func(r *R) { c.append(get(r)) }}
+}
+
+// colDecimal is Nullable(Decimal(38, 12)): the library's Decimal128 does not
+// state its scale.
+type colDecimal struct {
+	proto.ColNullable[proto.Decimal128]
+}
+
+func (*colDecimal) Type() proto.ColumnType { return "Nullable(Decimal(38, 12))" }
+
+// colMap is Map(LowCardinality(String), String) filled from sorted pairs. The
+// library's map column keeps its keys from Prepare, which their dictionary needs.
+type colMap struct {
+	offsets proto.ColUInt64
+	keys    *proto.ColLowCardinality[string]
+	values  proto.ColStr
+}
+
+func (c *colMap) append(kv []Attr) {
+	for i := range kv {
+		c.keys.Append(kv[i].Key)
+		c.values.Append(kv[i].Value)
+	}
+	c.offsets.Append(uint64(c.values.Rows()))
+}
+
+func (*colMap) Type() proto.ColumnType          { return "Map(LowCardinality(String), String)" }
+func (c *colMap) Rows() int                     { return c.offsets.Rows() }
+func (c *colMap) Prepare() error                { return c.keys.Prepare() }
+func (c *colMap) EncodeState(buf *proto.Buffer) { c.keys.EncodeState(buf) }
+
+func (c *colMap) Reset() {
+	c.offsets.Reset()
+	c.keys.Reset()
+	c.values.Reset()
+}
+
+func (c *colMap) EncodeColumn(buf *proto.Buffer) {
+	c.offsets.EncodeColumn(buf)
+	c.keys.EncodeColumn(buf)
+	c.values.EncodeColumn(buf)
+}
+
+func (c *colMap) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
