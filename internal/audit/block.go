@@ -154,6 +154,11 @@ func nanos[R any](name string, get func(*R) int64) column[R] {
 	return column[R]{name, c, func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
 }
 
+func millis[R any](name string, get func(*R) int64) column[R] {
+	c := new(proto.ColDateTime64).WithPrecision(proto.PrecisionMilli).WithLocation(time.UTC)
+	return column[R]{name, c, func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
+}
+
 func u64[R any](name string, get func(*R) uint64) column[R] {
 	c := new(proto.ColUInt64)
 	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}

@@ -3,8 +3,7 @@ package audit
 import "github.com/ClickHouse/ch-go/proto"
 
 // newActions returns the columns of table actions. What follows the content (the
-// times as clamped, attributes that keep what was clamped, coordinates) is not
-// part of the batch digest.
+// times as clamped, the coordinates) is not part of the batch digest.
 func newActions() *block[Row] {
 	content := []column[Row]{
 		lowCard("tenant_id", func(r *Row) string { return r.Tenant }),
@@ -84,6 +83,7 @@ func newActions() *block[Row] {
 		lowCard("decision_effect", func(r *Row) string { return r.DecisionEffect }),
 		text("decision_reason", func(r *Row) string { return r.DecisionReason }),
 		lowCard("decision_rule", func(r *Row) string { return r.DecisionRule }),
+		mapping("attrs", func(r *Row) []Attr { return r.Attrs }),
 		mapping("resource", func(r *Row) []Attr { return r.ResourceAttrs }),
 		mapping("content_refs", func(r *Row) []Attr { return r.ContentRefs }),
 		u32("attrs_truncated", func(r *Row) uint32 { return r.Truncated }),
@@ -92,7 +92,6 @@ func newActions() *block[Row] {
 		nanos("ts", func(r *Row) int64 { return r.TS }),
 		u64("duration_ns", func(r *Row) uint64 { return r.Duration }),
 		lowCard("ts_quality", func(r *Row) string { return r.TSQuality }),
-		mapping("attrs", func(r *Row) []Attr { return r.Attrs }),
 		nanos("observed_at", func(r *Row) int64 { return r.Observed }),
 	}
 	return newBlock("actions", content, written)
