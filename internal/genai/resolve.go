@@ -137,11 +137,11 @@ func (m *Memory) count(b *Batch, now time.Time) {
 		if n.batch == m.tick && !n.decided {
 			n.decided = true
 			n.duplicate = m.isDuplicate(it, now)
-			if !n.duplicate {
-				m.report(n)
-			} else {
+			if n.duplicate {
 				m.Stats.Duplicates++
 			}
+			// A duplicate is reported too: three layers of a call are one call.
+			m.report(n)
 		}
 		if n.duplicate {
 			a.Duplicate, a.Accounting = true, AccountingRollup
