@@ -179,6 +179,12 @@ func (b *bill) run() {
 	for known := u.known & feeMask; known != 0; known &= known - 1 {
 		m := Meter(bits.TrailingZeros32(known))
 		n := u.counts[m]
+		switch {
+		case m == MeterPage && b.tariff.has(MeterAnnotatedPage):
+			n -= u.counts[MeterAnnotatedPage] // a page is billed once, annotated or not
+		case m == MeterAnnotatedPage && !b.tariff.has(m) && u.has(MeterPage):
+			continue // billed as plain pages
+		}
 		if n > 0 {
 			n = max(n, b.minimum[m])
 		}

@@ -29,7 +29,7 @@ const (
 	MeterWebSearch
 	MeterFileSearch
 	MeterPage
-	MeterAnnotatedPage
+	MeterAnnotatedPage // part of MeterPage
 	MeterTextMessage
 
 	MeterAudioTime // milliseconds of audio

@@ -89,11 +89,25 @@ func entryOf(p provider, m model) ([]byte, error) {
 	if e.Rates, err = ratesOf(m.Prices); err != nil {
 		return nil, err
 	}
+	if len(e.Rates) == 1 && isFree(e) {
+		e.Rates[0].PerMtok = map[string]json.Number{"input": "0", "output": "0"}
+	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	err = enc.Encode(e)
 	return bytes.TrimSpace(out.Bytes()), err
+}
+
+// isFree tells the entries that are free from those that nobody priced: the
+// package writes no price at all for both.
+func isFree(e entry) bool {
+	r := e.Rates[0]
+	if len(r.PerMtok)+len(r.PerK)+len(r.PerHour) > 0 {
+		return false
+	}
+	return strings.HasSuffix(e.ID, ":free") || e.Provider == "github-copilot" || e.ID == "openai/moderation" ||
+		strings.HasPrefix(e.ID, "google/gemma-")
 }
 
 var (
