@@ -187,3 +187,12 @@ func same(want string, got pricing.Pico) bool {
 	p, err := pricing.ParseUSD(want)
 	return err == nil && p == got
 }
+
+// RunAll runs all cases.
+func RunAll(book *pricing.Book, cases []Case) []Verdict {
+	out := make([]Verdict, 0, len(cases))
+	for _, c := range cases {
+		out = append(out, Run(book, c))
+	}
+	return out
+}
