@@ -52,6 +52,8 @@ type Encoded struct {
 
 func (b *block[R]) reset() {
 	b.rows, b.raw = 0, b.raw[:0]
+	b.batchID.Reset() // not a column of every table
+	b.rowIx.Reset()
 	for i := range b.columns {
 		b.columns[i].data.Reset()
 	}

@@ -1,0 +1,195 @@
+package clickhouseauditexporter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+)
+
+// Config is the configuration of the clickhouse_audit exporter.
+type Config struct {
+	// DSN says where the store is: http://host:8123, https://host:8443 or
+	// clickhouse://host:9000 (native TCP), with user:password@ and ?setting=value
+	// as needed. Several hosts are separated by commas; a batch always goes to the
+	// same one, so that a retry is recognised. Default http://127.0.0.1:8123.
+	DSN configopaque.String `mapstructure:"dsn"`
+	// Username and Password replace those of the DSN where given.
+	Username string              `mapstructure:"username"`
+	Password configopaque.String `mapstructure:"password"`
+	// TLS is used with https:// and with clickhouse:// and ?secure=true.
+	TLS configtls.ClientConfig `mapstructure:"tls"`
+	// Database holds the tables. Default spanwarden.
+	Database string `mapstructure:"database"`
+	// Cluster makes the schema ON CLUSTER with Replicated tables. Default none.
+	Cluster string `mapstructure:"cluster"`
+	// CreateSchema migrates the schema before the first insert. Turn it off where
+	// "spanwarden store migrate" does that. Default true.
+	CreateSchema bool `mapstructure:"create_schema"`
+	// Retention is how long rows are kept, a preset: soc2, eu_ai_act, 17a4b, 17a4a,
+	// sox or none. It takes effect when a table is created. Default soc2.
+	Retention string `mapstructure:"retention"`
+	// Compression of inserts over HTTP: none, gzip or zstd. Default none.
+	Compression string `mapstructure:"compression"`
+
+	Content    ContentConfig    `mapstructure:"content"`
+	DeadLetter DeadLetterConfig `mapstructure:"dead_letter"`
+	Limits     LimitsConfig     `mapstructure:"limits"`
+
+	Timeout exporterhelper.TimeoutConfig                             `mapstructure:"timeout"`
+	Retry   configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
+	Queue   configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+
+	_ struct{}
+}
+
+// ContentConfig says whether prompts, messages, tool arguments and results are
+// stored.
+type ContentConfig struct {
+	// Enabled stores content, for 30 days, in a table of its own. Default false.
+	Enabled bool `mapstructure:"enabled"`
+	// Secret keys the salts of content digests: at least 16 characters, the same
+	// on every collector. Required where content is enabled.
+	Secret configopaque.String `mapstructure:"secret"`
+
+	_ struct{}
+}
+
+// DeadLetterConfig says where batches go that the store will never take.
+type DeadLetterConfig struct {
+	// Directory is made when it is first needed. Default spanwarden-dead-letter in
+	// the working directory.
+	Directory string `mapstructure:"directory"`
+	// MaxBytes bounds the file. When it is full, batches are retried instead.
+	// Default 1 GiB.
+	MaxBytes int64 `mapstructure:"max_bytes"`
+
+	_ struct{}
+}
+
+// LimitsConfig bounds what one span may store and one insert may hold.
+type LimitsConfig struct {
+	// ValueBytes is the longest attribute value. Default 16384.
+	ValueBytes int `mapstructure:"value_bytes"`
+	// Attributes is how many attributes of a span, and of its resource, are kept
+	// beside the columns. Default 256.
+	Attributes int `mapstructure:"attributes"`
+	// BlockRows is how many rows one insert holds, at most 1048449. Default 100000.
+	BlockRows int `mapstructure:"block_rows"`
+
+	_ struct{}
+}
+
+var (
+	_ confmap.Validator = (*Config)(nil)
+	_ confmap.Validator = (*ContentConfig)(nil)
+	_ confmap.Validator = (*DeadLetterConfig)(nil)
+	_ confmap.Validator = (*LimitsConfig)(nil)
+)
+
+const (
+	compressionNone = "none"
+	compressionGzip = "gzip"
+	compressionZstd = "zstd"
+)
+
+var compressions = []string{compressionNone, compressionGzip, compressionZstd}
+
+// Validate names the keys and values that cannot work.
+func (c *Config) Validate() error {
+	_, err := parseDSN(string(c.DSN))
+	schema := c.schema()
+	errs := []error{err, schema.Validate()}
+	if !slices.Contains(compressions, c.Compression) {
+		errs = append(errs, fmt.Errorf("compression: want one of %s, not %q", strings.Join(compressions, ", "), c.Compression))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate asks for a secret where content is stored.
+func (c *ContentConfig) Validate() error {
+	if c.Enabled && len(c.Secret) < minSecret {
+		return fmt.Errorf("secret: must have at least %d characters where content is enabled, not %d", minSecret, len(c.Secret))
+	}
+	return nil
+}
+
+const minSecret = 16
+
+// Validate names the key and the value of what cannot work.
+func (d *DeadLetterConfig) Validate() error {
+	var errs []error
+	if d.Directory == "" {
+		errs = append(errs, errors.New(`directory: must not be ""`))
+	}
+	if d.MaxBytes <= 0 {
+		errs = append(errs, fmt.Errorf("max_bytes: must be positive, not %d", d.MaxBytes))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate names the key and the value of every limit that cannot work.
+func (l *LimitsConfig) Validate() error {
+	var errs []error
+	if l.ValueBytes <= 0 {
+		errs = append(errs, fmt.Errorf("value_bytes: must be positive, not %d", l.ValueBytes))
+	}
+	if l.Attributes <= 0 {
+		errs = append(errs, fmt.Errorf("attributes: must be positive, not %d", l.Attributes))
+	}
+	if l.BlockRows <= 0 || l.BlockRows > audit.MaxBlockRows {
+		errs = append(errs, fmt.Errorf("block_rows: must be between 1 and %d, not %d", audit.MaxBlockRows, l.BlockRows))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) schema() audit.Options {
+	return audit.Options{Database: c.Database, Cluster: c.Cluster, Retention: c.Retention}
+}
+
+// parseDSN reads a DSN without ever repeating its password in an error.
+func parseDSN(dsn string) (*clickhouse.Options, error) {
+	scheme, _, ok := strings.Cut(dsn, "://")
+	if !ok || !slices.Contains([]string{"http", "https", "clickhouse"}, scheme) {
+		return nil, fmt.Errorf("dsn: want http://, https:// or clickhouse:// and a host, not %q", redact(dsn))
+	}
+	opts, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("dsn: %q cannot be read; want http://user:password@host:8123 or the like", redact(dsn))
+	}
+	for _, addr := range opts.Addr {
+		if addr == "" || strings.HasPrefix(addr, ":") {
+			return nil, fmt.Errorf("dsn: no host in %q", redact(dsn))
+		}
+	}
+	if len(opts.Addr) == 0 {
+		return nil, fmt.Errorf("dsn: no host in %q", redact(dsn))
+	}
+	return opts, nil
+}
+
+// redact hides everything before the last @ and all parameters.
+func redact(dsn string) string {
+	dsn, _, _ = strings.Cut(dsn, "?")
+	scheme, rest, ok := strings.Cut(dsn, "://")
+	if !ok {
+		scheme, rest = "", dsn
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = "***" + rest[i:]
+	}
+	if !ok {
+		return rest
+	}
+	return scheme + "://" + rest
+}

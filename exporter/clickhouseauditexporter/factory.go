@@ -1,0 +1,55 @@
+package clickhouseauditexporter
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
+	"github.com/spanwarden/spanwarden/internal/audit"
+)
+
+// NewFactory returns the factory of the clickhouse_audit exporter.
+func NewFactory() exporter.Factory {
+	return exporter.NewFactory(metadata.Type, createDefaultConfig,
+		exporter.WithTraces(createTraces, metadata.TracesStability))
+}
+
+func createDefaultConfig() component.Config {
+	retry := configretry.NewDefaultBackOffConfig()
+	retry.MaxElapsedTime = 0 // for ever: giving up would be a silent loss
+	return &Config{
+		DSN:          "http://127.0.0.1:8123",
+		TLS:          configtls.NewDefaultClientConfig(),
+		Database:     audit.DefaultDatabase,
+		CreateSchema: true,
+		Retention:    audit.DefaultRetention,
+		Compression:  compressionNone,
+		DeadLetter:   DeadLetterConfig{Directory: "spanwarden-dead-letter", MaxBytes: 1 << 30},
+		Limits:       LimitsConfig{ValueBytes: 16 << 10, Attributes: 256, BlockRows: 100_000},
+		Timeout:      exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
+		Retry:        retry,
+		Queue:        configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
+	}
+}
+
+func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+	config := cfg.(*Config)
+	e, err := newExporter(set, config)
+	if err != nil {
+		return nil, err
+	}
+	return exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces,
+		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
+		exporterhelper.WithTimeout(config.Timeout),
+		exporterhelper.WithRetry(config.Retry),
+		exporterhelper.WithQueue(config.Queue),
+		exporterhelper.WithStart(e.start),
+		exporterhelper.WithShutdown(e.shutdown))
+}
