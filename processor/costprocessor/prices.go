@@ -3,7 +3,9 @@ package costprocessor
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,22 +21,26 @@ const (
 	reloadRefused = "refused"
 )
 
-// maxPriceFile bounds what is read as a price file, in bytes.
+// maxPriceFile bounds what is read of one price file, in bytes.
 const maxPriceFile = 16 << 20
 
-// priceSource holds the price book in force and replaces it when its file
-// changes. Readers never wait: a book is immutable and swapped atomically. One
-// goroutine, between start and stop, looks at the file; it reads and hashes it
-// rather than waiting for file events, which mounted ConfigMaps do not send.
+// priceSource holds the price book in force and replaces it when its file, or a
+// file that it imports, changes. Readers never wait: a book is immutable and
+// swapped atomically. One goroutine, between start and stop, looks at the files;
+// it reads and hashes them rather than waiting for file events, which mounted
+// ConfigMaps do not send.
 type priceSource struct {
 	path     string
 	interval time.Duration
 	log      *zap.Logger
 	reloaded func(result string)
 
-	current   atomic.Pointer[pricing.Book]
-	confirmed atomic.Int64 // Unix nanoseconds
-	digest    [sha256.Size]byte
+	current atomic.Pointer[pricing.Book]
+	loaded  atomic.Int64 // Unix nanoseconds
+
+	// Owned by start, then by watch.
+	imports []string
+	seen    string // what the files held when last tried, or why they could not be read
 
 	quit chan struct{}
 	done sync.WaitGroup
@@ -46,22 +52,25 @@ func newPriceSource(path string, interval time.Duration, log *zap.Logger, reload
 
 func (s *priceSource) book() *pricing.Book { return s.current.Load() }
 
-func (s *priceSource) confirmedAt() time.Time { return time.Unix(0, s.confirmed.Load()) }
+func (s *priceSource) loadedAt() time.Time { return time.Unix(0, s.loaded.Load()) }
 
 // start loads the prices and begins to watch their file, if there is one.
 func (s *priceSource) start() error {
-	overrides, err := s.read()
-	if err != nil {
-		return err
+	if s.path == "" {
+		book, err := pricing.Embedded()
+		if err != nil {
+			return fmt.Errorf("embedded price book: %w", err)
+		}
+		s.take(book)
+		return nil
 	}
-	book, err := pricing.Load(s.path, overrides)
+	book, err := s.load()
 	if err != nil {
 		return fmt.Errorf("prices: %w", err)
 	}
-	s.digest = sha256.Sum256(overrides)
-	s.current.Store(book)
-	s.confirmed.Store(time.Now().UnixNano())
-	if s.path != "" && s.interval > 0 {
+	s.take(book)
+	s.seen = s.fingerprint()
+	if s.interval > 0 {
 		s.quit = make(chan struct{})
 		s.done.Go(s.watch)
 	}
@@ -90,55 +99,78 @@ func (s *priceSource) watch() {
 	}
 }
 
-// reload swaps in the prices of a changed file. A file that cannot be read or
-// used changes nothing, and is reported once for each of its contents.
+// reload swaps in the prices of changed files. Files that cannot be read or used
+// change nothing, and are reported once for each of their contents.
 func (s *priceSource) reload() {
-	overrides, err := s.read()
-	if err != nil {
-		s.refuse(err)
+	now := s.fingerprint()
+	if now == s.seen {
 		return
 	}
-	digest := sha256.Sum256(overrides)
-	if digest == s.digest {
-		s.confirmed.Store(time.Now().UnixNano())
-		return
-	}
-	s.digest = digest
-	book, err := pricing.Load(s.path, overrides)
+	book, err := s.load()
 	if err == nil {
-		err = pricing.CheckReplacement(s.book(), book)
+		err = pricing.CheckReload(s.book(), book)
 	}
+	s.seen = s.fingerprint() // a new file may import others
 	if err != nil {
-		s.refuse(err)
+		s.reloaded(reloadRefused)
+		s.log.Error("price file refused, the prices before it stay in force",
+			zap.String("file", s.path), zap.String("book", s.book().Version()), zap.Error(err))
 		return
 	}
-	s.current.Store(book)
-	s.confirmed.Store(time.Now().UnixNano())
+	s.take(book)
 	s.reloaded(reloadSwapped)
 	s.log.Info("prices reloaded", zap.String("file", s.path), zap.String("book", book.Version()))
 }
 
-func (s *priceSource) refuse(err error) {
-	s.reloaded(reloadRefused)
-	s.log.Error("price file refused, the prices before it stay in force",
-		zap.String("file", s.path), zap.String("book", s.book().Version()), zap.Error(err))
+func (s *priceSource) take(book *pricing.Book) {
+	s.current.Store(book)
+	s.loaded.Store(time.Now().UnixNano())
 }
 
-// read returns the overrides, nil where no file is configured.
-func (s *priceSource) read() ([]byte, error) {
-	if s.path == "" {
-		return nil, nil
-	}
-	info, err := os.Stat(s.path)
+// load reads the price file and what it imports.
+func (s *priceSource) load() (*pricing.Book, error) {
+	data, err := readBounded(s.path)
 	if err != nil {
-		return nil, fmt.Errorf("prices: %w", err)
+		return nil, err
 	}
-	if info.Size() > maxPriceFile {
-		return nil, fmt.Errorf("prices: %s has %d bytes, more than the %d that are read", s.path, info.Size(), maxPriceFile)
+	s.imports = s.imports[:0]
+	return pricing.Load(s.path, data, func(name string) ([]byte, error) {
+		file := name
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(filepath.Dir(s.path), name)
+		}
+		s.imports = append(s.imports, file)
+		return readBounded(file)
+	})
+}
+
+// fingerprint tells one state of the files from another. A file that cannot be
+// read is a state too.
+func (s *priceSource) fingerprint() string {
+	sum := sha256.New()
+	for _, file := range append([]string{s.path}, s.imports...) {
+		data, err := readBounded(file)
+		part := sha256.Sum256(data)
+		if err != nil {
+			part = sha256.Sum256([]byte(err.Error()))
+		}
+		sum.Write(part[:])
 	}
-	data, err := os.ReadFile(s.path)
+	return string(sum.Sum(nil))
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("prices: %w", err)
+		return nil, fmt.Errorf("opening the price file: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxPriceFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the price file: %w", err)
+	}
+	if len(data) > maxPriceFile {
+		return nil, fmt.Errorf("reading the price file: %s is larger than %d bytes", path, maxPriceFile)
 	}
 	return data, nil
 }

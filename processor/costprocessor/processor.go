@@ -68,7 +68,7 @@ func (p *costProcessor) Start(context.Context, component.Host) error {
 		return err
 	}
 	return p.tel.RegisterProcessorCostPricebookAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
-		o.Observe(time.Since(p.prices.confirmedAt()).Seconds())
+		o.Observe(time.Since(p.prices.loadedAt()).Seconds())
 		return nil
 	})
 }

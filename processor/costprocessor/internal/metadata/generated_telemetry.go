@@ -115,7 +115,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ProcessorCostPricebookAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_processor_cost_pricebook_age",
-		metric.WithDescription("Time since the price book in force was loaded or confirmed unchanged on disk. [Alpha]"),
+		metric.WithDescription("Time since the price book in force was loaded. [Alpha]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
