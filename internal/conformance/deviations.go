@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 
 	"go.yaml.in/yaml/v3"
@@ -60,9 +61,7 @@ func (ds Deviations) Explain(scenario string, diffs []Difference) (unexplained [
 	known := map[string]string{}
 	for _, d := range ds {
 		if d.Scenario == scenario {
-			for f, v := range d.Observed {
-				known[f] = v
-			}
+			maps.Copy(known, d.Observed)
 		}
 	}
 	for _, d := range diffs {
@@ -72,8 +71,5 @@ func (ds Deviations) Explain(scenario string, diffs []Difference) (unexplained [
 		}
 		unexplained = append(unexplained, d)
 	}
-	for _, f := range union(known, nil) {
-		stale = append(stale, f)
-	}
-	return unexplained, stale
+	return unexplained, union(known, nil)
 }

@@ -35,13 +35,13 @@ type Accounting string
 const (
 	// AccountingNone means that the span states no usage.
 	AccountingNone Accounting = ""
-	// AccountingInclusive: the input count includes cache reads and writes.
+	// AccountingInclusive means that the input count includes cache reads and writes.
 	AccountingInclusive Accounting = "inclusive"
-	// AccountingExclusive: cache counts were beside the input and were added.
+	// AccountingExclusive means that cache counts were beside the input and were added.
 	AccountingExclusive Accounting = "exclusive"
-	// AccountingAssumed: nothing proves either; read as inclusive.
+	// AccountingAssumed means that nothing proves either; read as inclusive.
 	AccountingAssumed Accounting = "assumed"
-	// AccountingRollup: the counts repeat those of other spans. They are never
+	// AccountingRollup means that the counts repeat those of other spans. They are never
 	// charged and never summed.
 	AccountingRollup Accounting = "rollup"
 )

@@ -18,9 +18,8 @@ func (m *Memory) attribute(it *Item) {
 		a.Project = m.projectOf(n)
 	}
 	if isCall(a.SpanKind) && a.RequestModel == "" && a.ResponseModel == "" {
-		a.RequestModel = m.modelOf(n)
-		if a.Provider == "" {
-			a.Provider, a.Gateway = providerOfModel(a.RequestModel)
+		if a.RequestModel = m.modelOf(n); a.RequestModel != "" && a.Provider == "" {
+			a.Provider, _ = providerOfModel(a.RequestModel)
 		}
 	}
 	if n.batch == m.tick {

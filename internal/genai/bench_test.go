@@ -57,6 +57,7 @@ func benchTraces() ptrace.Traces {
 }
 
 func perSpan(b *testing.B) {
+	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchSpans, "ns/span")
 }
 

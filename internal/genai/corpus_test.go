@@ -42,7 +42,7 @@ func replay(tb testing.TB, requests [][]byte) []genai.Action {
 	tb.Helper()
 	var (
 		b       genai.Batch
-		actions []genai.Action
+		actions = make([]genai.Action, 0, 64)
 		index   = map[[16]byte]int{}
 		m       = genai.NewMemory(genai.Limits{})
 		un      ptrace.JSONUnmarshaler

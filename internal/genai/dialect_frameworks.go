@@ -182,9 +182,8 @@ func genkitRefine(r *reader, _ *context, a *Action) {
 	case KindInference, KindEmbedding:
 		if vendor, model, ok := strings.Cut(name, "/"); ok {
 			a.RequestModel = model
-			if p, g, ok := foldProvider(vendor); ok || g != "" {
-				a.Provider, a.Gateway = p, g
-			}
+			p, g, _ := foldProvider(vendor)
+			a.Provider, a.Gateway = firstOf(p, a.Provider), firstOf(g, a.Gateway)
 		} else if a.RequestModel == "" {
 			a.RequestModel = name
 		}

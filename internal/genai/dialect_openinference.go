@@ -100,9 +100,8 @@ func readLangChain(md string, a *Action) {
 	if agent != "" && a.Kind != KindAgent {
 		a.Agent.Name = agent
 	}
-	if p, g, ok := foldProvider(provider); ok && a.Provider == "" || g != "" {
-		a.Provider, a.Gateway = p, g
-	}
+	p, g, _ := foldProvider(provider)
+	a.Provider, a.Gateway = firstOf(a.Provider, p), firstOf(a.Gateway, g)
 	if a.Session == "" {
 		if a.Session = session; session == "" {
 			a.Session = thread

@@ -100,7 +100,7 @@ func fuzzSeeds(tb testing.TB) []fuzzSeed {
 	tb.Helper()
 	files, err := filepath.Glob("testdata/cases/*.yaml")
 	require.NoError(tb, err)
-	var out []fuzzSeed
+	out := make([]fuzzSeed, 0, 4*len(files))
 	for _, f := range files {
 		raw, err := os.ReadFile(f)
 		require.NoError(tb, err)

@@ -21,8 +21,10 @@ const (
 	isBody // text, or a structure that is read as its JSON text
 )
 
-func text(s strSlot, rank uint8, m mark) key  { return key{kind: isText, str: s, rank: rank, mark: m} }
-func body(s strSlot, rank uint8, m mark) key  { return key{kind: isBody, str: s, rank: rank, mark: m} }
+func text(s strSlot, rank uint8, m mark) key { return key{kind: isText, str: s, rank: rank, mark: m} }
+
+func body(s strSlot, rank uint8, m mark) key { return key{kind: isBody, str: s, rank: rank, mark: m} }
+
 func count(n numSlot, rank uint8, m mark) key { return key{kind: isCount, num: n, rank: rank, mark: m} }
 func cost(rank uint8) key                     { return key{kind: isCost, rank: rank} }
 func flag(m mark) key                         { return key{kind: isFlag, mark: m} }

@@ -94,7 +94,7 @@ func TestSentTwice(t *testing.T) {
 			for range 3 {
 				b.Decode(td, nil)
 				m.Resolve(&b, time.Unix(0, 0))
-				var actions []genai.Action
+				actions := make([]genai.Action, 0, len(b.Items))
 				for i := range b.Items {
 					actions = append(actions, b.Items[i].Action)
 				}
@@ -274,4 +274,20 @@ func TestIsContent(t *testing.T) {
 	} {
 		assert.False(t, genai.IsContent(k), k)
 	}
+}
+
+// TestDuplicateKeys: OTLP allows a key twice; the first one holds.
+func TestDuplicateKeys(t *testing.T) {
+	var un ptrace.JSONUnmarshaler
+	td, err := un.UnmarshalTraces([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"spanId":"0100000000000000","attributes":[
+		{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},
+		{"key":"gen_ai.usage.input_tokens","value":{"intValue":"5"}},
+		{"key":"gen_ai.usage.input_tokens","value":{"intValue":"7"}},
+		{"key":"session.id","value":{"stringValue":""}},
+		{"key":"session.id","value":{"stringValue":"s"}}]}]}]}]}`))
+	require.NoError(t, err)
+	var b genai.Batch
+	b.Decode(td, nil)
+	assert.Equal(t, genai.Counted(5), b.Items[0].Action.Usage.Input)
+	assert.Equal(t, "s", b.Items[0].Action.Session)
 }

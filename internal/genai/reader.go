@@ -122,7 +122,7 @@ func (r *reader) body(k key, v pcommon.Value) {
 	if old := r.strRank[k.str]; old != 0 && old <= k.rank+1 {
 		return
 	}
-	s := ""
+	var s string
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		s = v.Str()

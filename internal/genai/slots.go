@@ -5,9 +5,8 @@ package genai
 type strSlot uint8
 
 const (
-	sNone strSlot = iota
 	// Written by a genai processor before us.
-	sCKind
+	sCKind strSlot = iota
 	sCDialect
 	sCAgentID
 	sCAgentName

@@ -43,12 +43,12 @@ func (a *Action) settleTool(r *reader) {
 	case KindMemory:
 		a.Tool.Operation = memoryOperation(firstOf(a.Operation, r.get(sMemoryOperation)))
 	case KindTool:
-		a.settleMCP(r)
+		a.settleMCP()
 	case KindAgent, KindWorkflow, KindStep, KindGuardrail, KindDecision, KindOther:
 	}
 }
 
-func (a *Action) settleMCP(r *reader) {
+func (a *Action) settleMCP() {
 	t := &a.Tool
 	if server, tool, ok := claudeMCP(t.Name); ok && t.Server == "" {
 		t.Server, t.Name = server, tool
