@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"strings"
 	"time"
 )
 
@@ -41,9 +42,8 @@ func (b *Book) price(q *Query, r *Result, lines *[]Line) {
 	if f.entry != nil {
 		r.PriceID, r.Match = f.entry.id, f.match
 	}
-	var buf callBuffer
 	var c call
-	b.describe(&c, &buf, q)
+	describe(&c, q)
 	k := b.contractFor(q, &f)
 	switch {
 	case f.entry == nil && k == nil:
@@ -92,17 +92,10 @@ func (b *Book) charge(q *Query, r *Result, f *found, k *contract, c *call, lines
 		list.finish(q, r)
 		return
 	}
-	r.ContractID = k.id
-	var own bill
-	k.bill(&own, &list, q, chosen != nil, lines)
-	if own.invalid {
-		r.Reason = ReasonInvalidUsage
-		return
-	}
 	if f.entry == nil {
 		r.Match = MatchContract
 	}
-	own.finish(q, r)
+	k.charge(&list, q, r, lines)
 }
 
 // finish writes the amounts of a bill into the result.
@@ -202,37 +195,42 @@ func (b *bill) tokens(f factor) {
 	}
 }
 
-// callBuffer holds the folded words of a call.
-type callBuffer [numWhen][maxName]byte
-
-// describe folds what rows may ask for. Words that mean "as usual" become "".
-func (b *Book) describe(c *call, buf *callBuffer, q *Query) {
+// describe collects what rows may ask for. Words that mean "as usual" become "".
+func describe(c *call, q *Query) {
 	c.at, c.unix = q.Time, q.Time.Unix()
-	c.vals[whenTier] = usual(lower(&buf[whenTier], q.ServiceTier))
-	c.vals[whenSpeed] = usual(lower(&buf[whenSpeed], q.Speed))
-	c.vals[whenRegion] = lower(&buf[whenRegion], q.Region)
+	c.vals[whenTier] = usual(q.ServiceTier)
+	c.vals[whenSpeed] = usual(q.Speed)
+	c.vals[whenRegion] = q.Region
 	if q.Region == "" && len(q.Host) > len(openaiHost) {
-		c.vals[whenRegion] = hostRegion(lower(&buf[whenRegion], q.Host))
+		c.vals[whenRegion] = hostRegion(q.Host)
 	}
-	c.vals[whenPlatform] = lower(&buf[whenPlatform], q.Provider)
+	c.vals[whenPlatform] = q.Provider
 }
 
 const openaiHost = "api.openai.com"
 
-// hostRegion reads the region that OpenAI's regional hosts carry in their name.
-func hostRegion(host []byte) []byte {
-	host, _ = splitHost(host)
-	n := len(host) - len(openaiHost) - 1
-	if n > 0 && string(host[n+1:]) == openaiHost && host[n] == '.' {
-		return host[:n]
+// hostRegion reads the region that OpenAI's regional hosts carry in their name,
+// as in "eu.api.openai.com".
+func hostRegion(host string) string {
+	if _, after, ok := strings.Cut(host, "://"); ok {
+		host = after
 	}
-	return nil
+	region, rest, _ := strings.Cut(host, ".")
+	if !strings.HasPrefix(rest, openaiHost) || (len(rest) > len(openaiHost) && rest[len(openaiHost)] != '/' && rest[len(openaiHost)] != ':') {
+		return ""
+	}
+	return region
 }
 
-func usual(s []byte) []byte {
-	switch string(s) {
-	case "auto", "default", "standard", "on_demand", "traffic_type_unspecified", "normal":
-		return nil
+// usual returns "" for every word that means the standard price.
+func usual(s string) string {
+	if s == "" {
+		return ""
+	}
+	for _, word := range [...]string{"auto", "default", "standard", "on_demand", "traffic_type_unspecified", "normal"} {
+		if strings.EqualFold(s, word) {
+			return ""
+		}
 	}
 	return s
 }

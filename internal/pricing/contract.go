@@ -99,33 +99,36 @@ func glob(pattern string, s []byte) bool {
 
 var noMinimum [numMeters]int64
 
-// bill bills the call by the contract: its own prices, or the list bill with a
-// factor more.
-func (k *contract) bill(own, list *bill, q *Query, listed bool, lines *[]Line) {
-	*own = bill{usage: &q.Usage, minimum: &noMinimum, lines: lines}
-	if k.factor.den != 0 {
-		if listed {
-			own.tariff, own.above, own.minimum = list.tariff, list.above, list.minimum
-			own.always(k.factor)
-			for _, f := range list.factors[:list.nFactors] {
-				own.tokens(f)
+// charge bills the call by the contract: by its own prices, or by the list's with
+// one factor more. list has no tariff where the book does not know the model.
+func (k *contract) charge(list *bill, q *Query, r *Result, lines *[]Line) {
+	r.ContractID = k.id
+	own := bill{usage: &q.Usage, tariff: &k.prices, minimum: &noMinimum, lines: lines}
+	if list.tariff != nil {
+		own.minimum = list.minimum
+	}
+	switch {
+	case k.factor.den == 0:
+		own.fees = list.tariff // fees that the contract does not name stay as listed
+	case list.tariff != nil:
+		own.tariff, own.above = list.tariff, list.above
+		own.always(k.factor)
+		for i, f := range list.factors[:list.nFactors] {
+			own.tokens(f)
+			if i < list.nAlways {
+				own.nAlways = own.nFactors
 			}
-			own.run()
 		}
+	default:
+		r.Reason = ReasonNoRateAtTime // a share of a price that is not known
 		return
 	}
-	prices := k.prices
-	if listed { // fees that the contract does not name stay as listed
-		own.minimum = list.minimum
-		for m := MeterRequest; m < numMeters; m++ {
-			if !prices.has(m) && list.tariff.has(m) {
-				prices.set(m, list.tariff.rates[m])
-			}
-		}
-	}
-	own.tariff = &prices
 	own.run()
-	own.tariff = nil // it lives on this stack
+	if own.invalid {
+		r.Reason = ReasonInvalidUsage
+		return
+	}
+	own.finish(q, r)
 }
 
 func (c *compiler) contracts(file string, defs []contractDef) {

@@ -2,6 +2,7 @@ package pricing
 
 import (
 	"math"
+	"strings"
 	"time"
 )
 
@@ -112,11 +113,11 @@ func (c *clock) holds(t time.Time) bool {
 func floorDiv(a, b int64) int64 { return (a - floorMod(a, b)) / b }
 func floorMod(a, b int64) int64 { return ((a % b) + b) % b }
 
-// call are the properties of one call that rows ask for, in lower case.
+// call are the properties of one call that rows ask for, as the query spells them.
 type call struct {
 	at   time.Time
 	unix int64
-	vals [numWhen][]byte
+	vals [numWhen]string
 }
 
 // holds reports whether all conditions of the row hold.
@@ -135,7 +136,7 @@ func (r *row) holds(c *call) bool {
 // index returns which of the values the call has, or -1.
 func (d *condition) index(c *call) int {
 	for i, v := range d.values {
-		if string(c.vals[d.key]) == v {
+		if strings.EqualFold(c.vals[d.key], v) {
 			return i
 		}
 	}

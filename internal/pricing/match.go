@@ -103,8 +103,7 @@ func (b *Book) findAt(p *provider, name []byte, at time.Time, stripPrefix bool) 
 	var buf [maxName]byte
 	norm, changed := b.normalise(&buf, name, p, stripPrefix)
 	if changed {
-		if _, ok := p.lookup(norm, at); ok {
-			r, _ := p.lookup(norm, at)
+		if r, ok := p.lookup(norm, at); ok {
 			return found{provider: p, entry: r.entry, match: MatchNormalised}
 		}
 	}

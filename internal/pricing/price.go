@@ -71,7 +71,8 @@ const maxFactors = 6
 type bill struct {
 	usage    *Usage
 	tariff   *tariff
-	above    *level // the tokens beyond its size cost its price; nil mostly
+	fees     *tariff // for fees the tariff has not; nil mostly
+	above    *level  // the tokens beyond its size cost its price; nil mostly
 	factors  [maxFactors]factor
 	nFactors int // for tokens
 	nAlways  int // of these, the first apply to fees too
@@ -95,6 +96,11 @@ func (b *bill) charge(m Meter, quantity int64) {
 	}
 	from, assumed := m, false
 	for !b.tariff.has(from) {
+		if m >= MeterRequest && b.fees != nil && b.fees.has(m) {
+			b.priced = true
+			b.add(m, quantity, b.fees.rates[m], false)
+			return
+		}
 		if parent[from] == from {
 			if quantity > 0 {
 				b.missing |= 1 << m
@@ -173,7 +179,7 @@ func (b *bill) run() {
 	} else if b.tariff.rates[MeterOutput].pico > 0 && u.known&tokenMask != 0 {
 		b.missing |= 1 << MeterOutput
 	}
-	if b.tariff.has(MeterRequest) {
+	if b.tariff.has(MeterRequest) || (b.fees != nil && b.fees.has(MeterRequest)) {
 		b.charge(MeterRequest, 1)
 	}
 	for known := u.known & feeMask; known != 0; known &= known - 1 {
