@@ -74,6 +74,9 @@ func (s *Stack) DSN() string { return "http://" + local(s.opts.Ports.Store) + "/
 // OTLP is where the collector takes OTLP over HTTP.
 func (s *Stack) OTLP() string { return "http://" + local(s.opts.Ports.OTLPHTTP) }
 
+// State is the folder of the store, the queue, dead letters and logs.
+func (s *Stack) State() string { return s.opts.State }
+
 // StartStore starts the embedded engine and waits until it answers.
 func (s *Stack) StartStore(ctx context.Context) error {
 	p, err := start(filepath.Join(s.opts.State, "store.log"), nil,

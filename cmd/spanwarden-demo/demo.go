@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/spanwarden/spanwarden/internal/conformance"
+	"github.com/spanwarden/spanwarden/internal/stack"
+)
+
+// patience bounds each wait for the machine; a wait ends as soon as it may.
+const patience = 2 * time.Minute
+
+// demo is `make demo`. Its store stays between runs, on purpose: the second run
+// sends the same telemetry again and must find nothing new.
+func demo(ctx context.Context, s *settings, corpus string) error {
+	recordings, err := conformance.Load(corpus)
+	if err != nil {
+		return err
+	}
+	st, err := stack.New(stack.Options{Bin: s.bin, Config: s.config, State: filepath.Join(s.state, "demo")})
+	if err != nil {
+		return err
+	}
+	err = runDemo(ctx, st, recordings.Scenarios)
+	if stopped := st.Stop(); err == nil {
+		err = stopped
+	}
+	return err
+}
+
+func runDemo(ctx context.Context, st *stack.Stack, scenarios []conformance.Scenario) error {
+	fmt.Println("starting the embedded ClickHouse engine ...")
+	if err := within(ctx, st.StartStore); err != nil {
+		return err
+	}
+	conn, err := open(st.DSN())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	fmt.Println("starting the collector ...")
+	if err := within(ctx, st.StartCollector); err != nil {
+		return err
+	}
+	before := storedSpans(ctx, conn)
+	spans := 0
+	for i, sc := range scenarios {
+		fmt.Printf("\rsending recorded agent runs through OTLP: %d of %d", i+1, len(scenarios))
+		n, err := sendScenario(ctx, st, &sc)
+		if err != nil {
+			return fmt.Errorf("scenario %s: %w", sc.Name, err)
+		}
+		spans += n
+	}
+	fmt.Printf("  (%d spans)\n", spans)
+	if err := waitForSpans(ctx, conn, spans); err != nil {
+		return err
+	}
+	after := storedSpans(ctx, conn)
+	fmt.Printf("the audit store held %d actions before and holds %d now\n", before, after)
+	if before > 0 && before != after {
+		return fmt.Errorf("the same telemetry sent again must not add actions: %d before, %d after", before, after)
+	}
+	for _, r := range reports {
+		if err := r.print(ctx, conn, os.Stdout); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func within(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return f(ctx)
+}
+
+func open(dsn string) (driver.Conn, error) {
+	opts, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("store address %s: %w", dsn, err)
+	}
+	return clickhouse.Open(opts)
+}
+
+// sendScenario sends a recording request by request, as the stack did, and
+// returns how many spans it holds.
+func sendScenario(ctx context.Context, st *stack.Stack, sc *conformance.Scenario) (spans int, err error) {
+	for _, request := range sc.Requests {
+		ids, err := traceIDs(request)
+		if err != nil {
+			return spans, err
+		}
+		if err := st.Send(ctx, request); err != nil {
+			return spans, err
+		}
+		spans += ids.spans
+	}
+	return spans, nil
+}
+
+// everything is the period that holds every recording.
+const everything = "ev_actions(period_start = toDateTime64('1970-01-02 00:00:00', 3, 'UTC'), period_end = toDateTime64('2200-01-01 00:00:00', 3, 'UTC'))"
+
+// storedSpans counts distinct spans; a store without a schema yet holds none.
+func storedSpans(ctx context.Context, conn driver.Conn) (n uint64) {
+	row := conn.QueryRow(ctx, "SELECT uniqExact(trace_id, span_id) FROM "+everything)
+	if err := row.Scan(&n); err != nil {
+		return 0
+	}
+	return n
+}
+
+func waitForSpans(ctx context.Context, conn driver.Conn, want int) error {
+	deadline := time.After(patience)
+	for storedSpans(ctx, conn) < uint64(want) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline:
+			return fmt.Errorf("only %d of %d spans reached the store within %s", storedSpans(ctx, conn), want, patience)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+package e2e
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// validate asks the built collector about a configuration and returns what it
+// says.
+func validate(t *testing.T, file string, overrides ...string) (string, error) {
+	t.Helper()
+	args := []string{"validate", "--config", file}
+	for _, o := range overrides {
+		args = append(args, "--config", "yaml:"+o)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "otelcol-spanwarden"), args...)
+	cmd.Env = append(cmd.Environ(), "SPANWARDEN_STATE="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
