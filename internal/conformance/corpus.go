@@ -37,6 +37,43 @@ type Tokens struct {
 	CacheWrite  int64 `json:"cache_write"`
 	OutputTotal int64 `json:"output_total"`
 	Reasoning   int64 `json:"reasoning"`
+
+	// missing has a bit for each field above that a truth does not state. Zero in
+	// totals that an observer fills.
+	missing uint8
+}
+
+// UnmarshalJSON notes which fields are not stated, so that a missing total is
+// not taken for 0.
+func (t *Tokens) UnmarshalJSON(raw []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return err
+	}
+	*t = Tokens{}
+	for i, f := range t.fields() {
+		if json.Unmarshal(fields[f.json], f.value) != nil {
+			t.missing |= 1 << i
+		}
+	}
+	return nil
+}
+
+// tokenField names one total in truth.json and in a Difference.
+type tokenField struct {
+	json, field string
+	value       *int64
+}
+
+func (t *Tokens) fields() [6]tokenField {
+	return [6]tokenField{
+		{"calls", "calls", &t.Calls},
+		{"input_total", "input", &t.InputTotal},
+		{"cache_read", "cache_read", &t.CacheRead},
+		{"cache_write", "cache_write", &t.CacheWrite},
+		{"output_total", "output", &t.OutputTotal},
+		{"reasoning", "reasoning", &t.Reasoning},
+	}
 }
 
 // Truth is what the model server and the tools noted about one run. A nil field
@@ -142,16 +179,41 @@ func loadTruths(file string) (map[string]*Truth, error) {
 	}
 	out := map[string]*Truth{}
 	for name, msg := range doc.Scenarios {
-		t := &Truth{}
-		// json reports a mismatched field but reads the rest; what could not be
-		// read stays nil or empty and is not compared.
-		var mismatch *json.UnmarshalTypeError
-		if err := json.Unmarshal(msg, t); err != nil && !errors.As(err, &mismatch) {
+		t, err := parseTruth(msg)
+		if err != nil {
 			return nil, fmt.Errorf("reading %q, scenario %q: %w", file, name, err)
 		}
 		out[name] = t
 	}
 	return out, nil
+}
+
+// parseTruth reads each part on its own: one that has another shape than here is
+// left out, and so not compared, without spoiling the rest.
+func parseTruth(raw []byte) (*Truth, error) {
+	var parts map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return nil, err
+	}
+	return &Truth{
+		ServiceName: part[string](parts["service_name"]),
+		LLM:         part[*LLM](parts["llm"]),
+		Totals:      part[*Tokens](parts["totals"]),
+		Visible:     part[*Tokens](parts["totals_visible_to_client"]),
+		ByModel:     part[map[string]Tokens](parts["by_model"]),
+		ByAgent:     part[map[string]Tokens](parts["by_agent"]),
+		Calls:       part[[]Call](parts["calls"]),
+		Tools:       part[*Tools](parts["tools"]),
+		Identity:    part[*Identity](parts["identity"]),
+	}, nil
+}
+
+func part[T any](raw json.RawMessage) T {
+	var v, none T
+	if raw == nil || json.Unmarshal(raw, &v) != nil {
+		return none
+	}
+	return v
 }
 
 func loadRequests(file string) ([][]byte, error) {

@@ -100,6 +100,7 @@ func dialectHabit(c *context, a *Action) habit {
 		return habit{cache: inside}
 	case DialectClaudeCode:
 		return habit{cache: beside}
+	default: // many emitters, told by scope or by nothing
 	}
 	if a.Provider == "x_ai" {
 		return habit{reasoning: beside}

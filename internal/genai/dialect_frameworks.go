@@ -190,6 +190,7 @@ func genkitRefine(r *reader, _ *context, a *Action) {
 		a.FinishReason = unquote(field(r.json(sGenkitOutput), "finishReason"))
 	case KindTool:
 		a.Tool.Name = name
+	default:
 	}
 }
 

@@ -141,6 +141,7 @@ func agentsOIKind(r *reader, c *context) Kind {
 		if field(r.json(sOutput), "to_agent") != "" || field(r.json(sInput), "from_agent") != "" {
 			return KindHandoff
 		}
+	default:
 	}
 	return k
 }

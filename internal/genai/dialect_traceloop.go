@@ -42,6 +42,7 @@ func openLLMetryRefine(r *reader, c *context, a *Action) {
 		if entity != "" && strings.EqualFold(r.get(sTLKind), "agent") {
 			a.Agent.Name = entity
 		}
+	default:
 	}
 	// LangChain's run id changes with every step: it is no identity.
 	if isUUID(a.Agent.ID) {
