@@ -1,0 +1,83 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+)
+
+func init() { storeCommands = append(storeCommands, newStoreMigrateCommand) }
+
+// envDSN names the store where --dsn does not.
+const envDSN = "SPANWARDEN_CLICKHOUSE_DSN"
+
+func newStoreMigrateCommand() *cobra.Command {
+	var dsn string
+	var opts audit.Options
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Create or upgrade the schema of the audit store",
+		Long: "Brings the audit store to the newest schema. Every step is idempotent; several may migrate at once.\n" +
+			"With --dry-run the SQL of all steps is printed and no server is asked.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := opts.Validate(); err != nil {
+				return err
+			}
+			if opts.DryRun {
+				return printSteps(cmd, opts)
+			}
+			return migrate(cmd, cmp.Or(dsn, os.Getenv(envDSN), "http://127.0.0.1:8123"), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&dsn, "dsn", "", "where the store is (default $"+envDSN+", else http://127.0.0.1:8123)")
+	flags.StringVar(&opts.Database, "database", audit.DefaultDatabase, "database that holds the tables")
+	flags.StringVar(&opts.Cluster, "cluster", "", "cluster to create the schema on")
+	flags.StringVar(&opts.Retention, "retention", audit.DefaultRetention,
+		"how long rows are kept: "+strings.Join(audit.RetentionPresets(), ", "))
+	flags.BoolVar(&opts.DryRun, "dry-run", false, "print the SQL instead of running it")
+	return cmd
+}
+
+func printSteps(cmd *cobra.Command, opts audit.Options) error {
+	steps, err := audit.Steps(opts)
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		fmt.Fprintf(cmd.OutOrStdout(), "-- %d: %s\n%s;\n\n", s.Version, s.Name, s.SQL)
+	}
+	return nil
+}
+
+func migrate(cmd *cobra.Command, dsn string, opts audit.Options) error {
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		// The driver's error may repeat the password.
+		return errors.New("--dsn: cannot be read; want http://user:password@host:8123 or the like")
+	}
+	if db := options.Auth.Database; db != "" && db != "default" && !cmd.Flags().Changed("database") {
+		opts.Database = db
+	}
+	options.Auth.Database = "default" // ours may not exist yet
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return fmt.Errorf("connecting to the store: %w", err)
+	}
+	applied, err := audit.Migrate(cmd.Context(), conn, opts)
+	for _, step := range applied {
+		fmt.Fprintln(cmd.OutOrStdout(), "done:", step)
+	}
+	if err == nil && len(applied) == 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "nothing to do: the schema is the newest")
+	}
+	return errors.Join(err, conn.Close())
+}
