@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,12 +25,11 @@ func newPriceEvalCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f, err := os.Open(args[0])
+			data, err := os.ReadFile(args[0])
 			if err != nil {
 				return err
 			}
-			defer f.Close()
-			cases, err := oracle.Read(f)
+			cases, err := oracle.Read(bytes.NewReader(data))
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
@@ -42,6 +44,7 @@ func eval(cmd *cobra.Command, verdicts []oracle.Verdict) error {
 	type tally struct{ agree, excused, disagree int }
 	groups := map[string]*tally{}
 	bad := 0
+	var b strings.Builder
 	for _, v := range verdicts {
 		g := groups[v.Case.Group]
 		if g == nil {
@@ -54,17 +57,20 @@ func eval(cmd *cobra.Command, verdicts []oracle.Verdict) error {
 			continue
 		case v.Excused != "":
 			g.excused++
-			fmt.Fprintf(cmd.OutOrStdout(), "excused   %s %s: %s (%s)\n", v.Case.ID, v.Case.Model, v.Problem, v.Excused)
+			fmt.Fprintf(&b, "excused   %s %s: %s (%s)\n", v.Case.ID, v.Case.Model, v.Problem, v.Excused)
 		default:
 			g.disagree++
 			bad++
-			fmt.Fprintf(cmd.OutOrStdout(), "DISAGREES %s %s: %s\n", v.Case.ID, v.Case.Model, v.Problem)
+			fmt.Fprintf(&b, "DISAGREES %s %s: %s\n", v.Case.ID, v.Case.Model, v.Problem)
 		}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%-22s %7s %8s %9s\n", "group", "agree", "excused", "disagree")
+	fmt.Fprintf(&b, "%-22s %7s %8s %9s\n", "group", "agree", "excused", "disagree")
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[name]
-		fmt.Fprintf(cmd.OutOrStdout(), "%-22s %7d %8d %9d\n", name, g.agree, g.excused, g.disagree)
+		fmt.Fprintf(&b, "%-22s %7d %8d %9d\n", name, g.agree, g.excused, g.disagree)
+	}
+	if _, err := io.WriteString(cmd.OutOrStdout(), b.String()); err != nil {
+		return err
 	}
 	if bad > 0 {
 		return fmt.Errorf("%w: %d of %d", errDisagree, bad, len(verdicts))

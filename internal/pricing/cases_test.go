@@ -46,6 +46,7 @@ func TestCases(t *testing.T) {
 }
 
 func (c *priceCase) run(t *testing.T, book *Book) {
+	t.Helper()
 	q := Query{
 		Provider: c.Provider, Gateway: c.Gateway, Host: c.Host, ResponseModel: c.Model, RequestModel: c.Request,
 		ServiceTier: c.Tier, Speed: c.Speed, Region: c.Region, Time: at,
@@ -86,7 +87,7 @@ func (c *priceCase) run(t *testing.T, book *Book) {
 	want(c.Want.Match, string(r.Match))
 	want(c.Want.Contract, r.ContractID)
 	want(c.Want.Provider, r.Provider)
-	for _, cond := range strings.Split(c.Want.Conditions, ",") {
+	for cond := range strings.SplitSeq(c.Want.Conditions, ",") {
 		if cond != "" {
 			assert.Contains(t, r.Conditions.All(), cond)
 		}

@@ -341,7 +341,7 @@ func (c *compiler) prices(file string, line int, key string, prices map[string]n
 			c.fail(file, at, "%s.%s: no such component", key, name)
 			continue
 		}
-		if kind := kindOf(m); kind != strings.TrimPrefix(key, "context.") && !(kind == "per_hour" && key == "per_second") {
+		if kind := kindOf(m); kind != strings.TrimPrefix(key, "context.") && (kind != "per_hour" || key != "per_second") {
 			c.fail(file, at, "%s.%s: this component is priced %s", key, name, kind)
 			continue
 		}
@@ -419,7 +419,7 @@ func compileClock(d *clockDef) (*clock, error) {
 	for _, w := range d.Weekdays {
 		i := slices.Index([]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}, strings.ToLower(w))
 		if i < 0 {
-			return nil, fmt.Errorf("weekdays: %q; want mon, tue, ...", w)
+			return nil, fmt.Errorf("weekdays: %q; want mon to sun", w)
 		}
 		k.days |= 1 << i
 	}

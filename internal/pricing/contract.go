@@ -139,7 +139,7 @@ func (c *compiler) contracts(file string, defs []contractDef) {
 			c.fail(file, d.line, "contracts: id and models are needed, have %q and %q", d.ID, d.Models)
 		}
 		if d.Provider != "*" && d.Provider != "" {
-			k.provider = c.knownProvider(file, d.line, "contracts.provider", d.Provider)
+			k.provider = c.knownProvider(d.Provider)
 		}
 		for _, m := range d.Models {
 			k.models = append(k.models, strings.ToLower(m))
@@ -225,7 +225,9 @@ func (c *compiler) contractPrice(file string, d *contractDef, k *contract) {
 	}
 }
 
-func (c *compiler) knownProvider(file string, line int, key, name string) string {
+// knownProvider folds a name; one that nothing knows becomes a provider of its
+// own, such as an on-premises server.
+func (c *compiler) knownProvider(name string) string {
 	var buf [maxName]byte
 	if p, _ := c.book.providerNamed(lower(&buf, name)); p != nil {
 		return p.id

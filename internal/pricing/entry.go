@@ -95,7 +95,7 @@ func (c *clock) holds(t time.Time) bool {
 	t = t.UTC()
 	local := t.Unix() + int64(c.offset)
 	day := floorDiv(local, 86400)
-	if c.days != 0 && c.days&(1<<(floorMod(day+4, 7))) == 0 { // 1970-01-01 was a Thursday
+	if c.days != 0 && c.days&(1<<floorMod(day+4, 7)) == 0 { // 1970-01-01 was a Thursday
 		return false
 	}
 	if len(c.except) > 0 && c.except[dayOf(time.Unix(local, 0))] {

@@ -13,9 +13,15 @@ import (
 // likeness, its provider is known, and an unpriced call has no amounts.
 func FuzzMatch(f *testing.F) {
 	for _, s := range [][3]string{
-		{"openai", "gpt-4o", ""}, {"aws.bedrock", "us.anthropic.claude-opus-5", ""}, {"", "openai/gpt-4o", ""},
-		{"azure", "azure/azure/gpt-4o", ""}, {"", "gpt-4o", "https://api.openai.com:443/v1"}, {"openai", "ft:gpt-4o-mini-2024-07-18:a:b:c", ""},
-		{"google", "publishers/google/models/gemini-2.5-pro@20250101", ""}, {"openai", "gpt-35", ""}, {"openai", "gpt-35-turbo", "router.huggingface.co/groq"},
+		{"openai", "gpt-4o", ""},
+		{"aws.bedrock", "us.anthropic.claude-opus-5", ""},
+		{"", "openai/gpt-4o", ""},
+		{"azure", "azure/azure/gpt-4o", ""},
+		{"", "gpt-4o", "https://api.openai.com:443/v1"},
+		{"openai", "ft:gpt-4o-mini-2024-07-18:a:b:c", ""},
+		{"google", "publishers/google/models/gemini-2.5-pro@20250101", ""},
+		{"openai", "gpt-35", ""},
+		{"openai", "gpt-35-turbo", "router.huggingface.co/groq"},
 	} {
 		f.Add(s[0], s[1], s[2], int64(1000), int64(10))
 	}

@@ -115,7 +115,7 @@ func (c *compiler) aliases(file string, defs []aliasDef) {
 			c.fail(file, a.line, "aliases.to: %q is no known id", a.To)
 			continue
 		}
-		p := c.book.providers[c.knownProvider(file, a.line, "aliases.provider", a.Provider)]
+		p := c.book.providers[c.knownProvider(a.Provider)]
 		model := strings.ToLower(strings.TrimSpace(a.Model))
 		if old := p.aliases[model]; old != nil && old != e {
 			c.fail(file, a.line, "aliases: %q of %q leads to both %q and %q", a.Model, a.Provider, old.id, e.id)
@@ -173,7 +173,7 @@ func (c *compiler) reportedModes(file string, modes map[string]string) {
 		if who == "default" {
 			c.book.reported = mode
 		} else {
-			c.book.providers[c.knownProvider(file, 0, "reported", who)].reported = mode
+			c.book.providers[c.knownProvider(who)].reported = mode
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pricing
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
@@ -23,7 +24,7 @@ func (b *Book) normalise(buf *[maxName]byte, name []byte, p *provider, stripPref
 	if stripPrefix {
 		s = b.withoutProvider(s, p)
 	}
-	out := append(buf[:0], s...)
+	out := buf[:copy(buf[:], s)]
 	if p.id == "aws" {
 		out = withoutGeography(out)
 	}
@@ -51,6 +52,7 @@ var (
 	fireworksPrefix = []byte("accounts/fireworks/models/")
 	google001       = []byte("-001")
 	ftPrefix        = []byte("ft:")
+	dot             = []byte(".")
 	gpt35           = []byte("gpt-35")
 )
 
@@ -68,10 +70,8 @@ func (b *Book) withoutProvider(s []byte, p *provider) []byte {
 	if q == p {
 		return s[i+1:]
 	}
-	for _, f := range p.fallback {
-		if q == f {
-			return s[i+1:]
-		}
+	if slices.Contains(p.fallback, q) {
+		return s[i+1:]
 	}
 	return s
 }
@@ -79,15 +79,13 @@ func (b *Book) withoutProvider(s []byte, p *provider) []byte {
 // withoutGeography strips the geographies that share the regional price. Global
 // and government ones have entries of their own, or no price.
 func withoutGeography(s []byte) []byte {
-	i := bytes.IndexByte(s, '.')
-	if i < 0 {
+	geography, rest, _ := bytes.Cut(s, dot)
+	switch string(geography) {
+	case "us", "eu", "apac", "jp", "au", "ca", "sa":
+		return rest
+	default:
 		return s
 	}
-	switch string(s[:i]) {
-	case "us", "eu", "apac", "jp", "au", "ca", "sa":
-		return s[i+1:]
-	}
-	return s
 }
 
 // fineTuned turns "ft:gpt-4o-mini-2024-07-18:org:suffix:id" into

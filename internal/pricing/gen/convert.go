@@ -157,15 +157,15 @@ func collect(n *names, id string, c clause) {
 	}
 }
 
-var bedrockVersion = regexp.MustCompile(`(-v[0-9]+)?(:[0-9]+)$`)
+var bedrockVersion = regexp.MustCompile(`:[0-9]+$`)
 
 // bedrockNames adds the names by which the entry's own id is called. The book
 // calls every geography but global "regional"; callers write the bare id for it.
 func bedrockNames(n *names, id string) {
 	bare := strings.TrimPrefix(id, "regional.")
 	n.Exact = append(n.Exact, bare)
-	if m := bedrockVersion.FindString(bare); m != "" {
-		n.Exact = append(n.Exact, strings.TrimSuffix(bare, m[strings.Index(m, ":"):]))
+	if bedrockVersion.MatchString(bare) {
+		n.Exact = append(n.Exact, bedrockVersion.ReplaceAllString(bare, ""))
 	}
 }
 

@@ -36,16 +36,15 @@ func main() {
 	}
 }
 
-func run(out, dump string) error {
-	dump, err := filepath.Abs(dump)
-	if err != nil {
+func run(out, dump string) (err error) {
+	if dump, err = filepath.Abs(dump); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "prices")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	data, err := fetch(dir, dump)
 	if err != nil {
 		return err

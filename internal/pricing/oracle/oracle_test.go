@@ -1,6 +1,7 @@
 package oracle_test
 
 import (
+	"bytes"
 	"os"
 	"testing"
 
@@ -12,10 +13,9 @@ import (
 )
 
 func TestOracle(t *testing.T) {
-	f, err := os.Open("../../../testdata/oracle/cost-cases.jsonl")
+	data, err := os.ReadFile("../../../testdata/oracle/cost-cases.jsonl")
 	require.NoError(t, err)
-	defer f.Close()
-	cases, err := oracle.Read(f)
+	cases, err := oracle.Read(bytes.NewReader(data))
 	require.NoError(t, err)
 	require.Len(t, cases, 1014)
 	book, err := pricing.Embedded()
