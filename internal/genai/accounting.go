@@ -82,10 +82,12 @@ func dialectHabit(c *context, a *Action) habit {
 		}
 		return habit{cache: inside}
 	case DialectVercelAI:
-		if c.aiMajor >= 6 || a.Provider != "anthropic" {
+		switch {
+		case c.aiMajor >= 6, a.Provider == "openai":
 			return habit{cache: inside}
+		case a.Provider == "anthropic":
+			return habit{cache: beside}
 		}
-		return habit{cache: beside}
 	case DialectVercelOTel, DialectCodex:
 		return habit{cache: inside}
 	case DialectVoltAgent:

@@ -112,7 +112,7 @@ func (s *caseSpan) append(tb testing.TB, td ptrace.Traces) {
 	span.SetTraceID(pcommon.TraceID{15: s.Trace + 1})
 	span.SetSpanID(pcommon.SpanID{7: s.ID})
 	if s.ID == 0 {
-		span.SetSpanID(pcommon.SpanID{7: 255, 6: byte(td.SpanCount())})
+		span.SetSpanID(pcommon.SpanID{7: 255, 6: byte(td.SpanCount()), 5: byte(s.Batch)})
 	}
 	if s.Parent != 0 {
 		span.SetParentSpanID(pcommon.SpanID{7: s.Parent})

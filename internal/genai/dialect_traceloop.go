@@ -63,6 +63,8 @@ func openlitKind(r *reader, c *context) Kind {
 		return semconvKind(r, c)
 	}
 	switch {
+	case r.marks&markGuardrail != 0:
+		return KindGuardrail
 	case r.has(sHandoffFrom):
 		return KindHandoff
 	case !r.has(sAgentName):

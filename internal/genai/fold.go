@@ -33,9 +33,40 @@ func foldProvider(s string) (provider, gateway string, known bool) {
 			return "", s[:i], false
 		}
 	}
-	// A host, as llm.provider may hold, or a provider that nobody listed: it is
-	// what the emitter says, and better than a guess.
+	if p := providerOfHost(s); p != "" {
+		return p, "", true
+	}
+	// A provider that nobody listed: it is what the emitter says, and better than
+	// a guess.
 	return s, "", true
+}
+
+// providerOfHost recognises a vendor's host, as llm.provider may hold: Azure and
+// AWS serve models of others under names that hold those others' names.
+func providerOfHost(host string) string {
+	for _, h := range hosts {
+		if strings.Contains(host, h.part) {
+			return h.provider
+		}
+	}
+	return ""
+}
+
+var hosts = []struct{ part, provider string }{
+	{"openai.azure.com", "azure.ai.openai"},
+	{"services.ai.azure.com", "azure.ai.inference"},
+	{"bedrock", "aws.bedrock"},
+	{"aiplatform.googleapis.com", "gcp.vertex_ai"},
+	{"generativelanguage.googleapis.com", "gcp.gemini"},
+	{"api.openai.com", "openai"},
+	{"api.anthropic.com", "anthropic"},
+	{"api.cohere", "cohere"},
+	{"api.deepseek.com", "deepseek"},
+	{"api.groq.com", "groq"},
+	{"api.mistral.ai", "mistral_ai"},
+	{"api.perplexity.ai", "perplexity"},
+	{"api.x.ai", "x_ai"},
+	{"api.moonshot", "moonshot_ai"},
 }
 
 var providers = map[string]string{

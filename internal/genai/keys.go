@@ -129,6 +129,8 @@ var semconvKeys = map[string]key{
 	"a2a.method.name":                      text(sA2AMethod, 0, markA2A),
 	"gen_ai.usage.cost.currency":           text(sCurrency, 0, markGenAI),
 	"gen_ai.guardrail.component.name":      flag(markGenAI),
+	"gen_ai.guardrail.name":                flag(markGenAI | markGuardrail),
+	"gen_ai.guardrail.triggered":           flag(markGenAI | markGuardrail),
 	"gen_ai.client.operation.duration":     flag(markGenAI),
 	"gen_ai.response.time_to_first_chunk":  flag(markGenAI),
 	"gen_ai.client.token.usage":            flag(markGenAI), // OpenLIT: a histogram's name, no count

@@ -91,6 +91,7 @@ type node struct {
 	actionID [16]byte
 
 	decided   bool
+	relearned bool
 	duplicate bool
 	inner     innerCalls
 	// What left with the span after resolving, and who waits for it.

@@ -15,10 +15,10 @@ const maxDepth = 64
 // each decoded batch, under the owner's lock. now only serves to forget.
 func (m *Memory) Resolve(b *Batch, now time.Time) {
 	m.tick++
-	m.learn(b)
 	for i := range b.Items {
 		m.enter(&b.Items[i])
 	}
+	m.learn(b)
 	for i := range b.Items {
 		// A batch larger than the memory pushes its own first spans out.
 		if it := &b.Items[i]; it.node != nil && it.node.key.span != it.Span.SpanID() {
@@ -61,7 +61,13 @@ func (m *Memory) learn(b *Batch) {
 		if a.Accounting != AccountingAssumed || a.Usage.Estimated || a.Canonical || it.cached == 0 {
 			continue
 		}
+		if n := it.node; n != nil && n.batch != m.tick && !n.relearned {
+			continue // sent again: it left before its emitter was learned
+		}
 		if _, known := m.learned[learnKey(it)]; known {
+			if it.node != nil {
+				it.node.relearned = true
+			}
 			a.Accounting = AccountingExclusive
 			a.Usage.addCache()
 			m.Stats.Relearned++

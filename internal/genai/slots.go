@@ -174,4 +174,5 @@ const (
 	markCDuplicate
 	markA2A
 	markCDecision
+	markGuardrail
 )
