@@ -168,6 +168,9 @@ func (c *compiler) entry(d *entryDef) *entry {
 	if e.currency == "USD" {
 		e.currency = ""
 	}
+	if _, model, ok := strings.Cut(d.ID, "/"); ok {
+		e.model = model
+	}
 	var special []row
 	for i := range d.Rates {
 		r := c.row(d, &d.Rates[i])

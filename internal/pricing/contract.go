@@ -64,7 +64,8 @@ func (k *contract) names(q *Query, f *found) bool {
 			if glob(g, name) {
 				return true
 			}
-			if f.entry != nil && glob(g, lower(&buf, f.entry.id[len(f.entry.provider)+1:])) {
+			var buf [maxName]byte // name must stay
+			if f.entry != nil && glob(g, lower(&buf, f.entry.model)) {
 				return true
 			}
 		}

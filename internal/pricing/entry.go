@@ -70,6 +70,7 @@ type row struct {
 type entry struct {
 	id       string
 	provider string
+	model    string // the id without its provider
 	source   sourceDef
 	currency string
 	rows     []row // prices

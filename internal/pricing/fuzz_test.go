@@ -52,6 +52,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("version: 1\nstrict: false\naliases: [{provider: azure, model: x, to: openai/gpt-4o}]\n"))
 	f.Add([]byte("version: 1\nentries: [{id: a/b, provider: a, rates: [{per_mtok: {input: 1e3}}]}]\n"))
 	f.Add([]byte("version: 1\ncontracts: [{id: a, provider: '*', models: ['*'], discount: {percent: 100}}]\n"))
+	f.Add([]byte("version: 1\nentries: [{id: b, provider: a, match: {exact: [b]}, rates: [{per_mtok: {input: 1}}]}]\ncontracts: [{id: a, provider: a, models: ['x*'], discount: {percent: 10}}]\n"))
 	f.Add([]byte("fx: {CNY: [{usd: 0.1}]}\nversion: 1\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, err := build(nil, "f.yaml", data, func(string) ([]byte, error) { return nil, errFactor })
