@@ -51,7 +51,7 @@ func newCommand() *cobra.Command {
 		},
 	}
 	root.PersistentFlags().StringVar(&s.bin, "bin", "_build", "folder of the built binaries")
-	root.PersistentFlags().StringVar(&s.config, "config", "configs/embedded.yaml", "collector configuration")
+	root.PersistentFlags().StringVar(&s.config, "config", "configs/spanwarden.yaml", "collector configuration")
 	root.PersistentFlags().StringVar(&s.state, "state", "_run", "folder for the store, the queue and the logs")
 	root.Flags().BoolVar(&keep, "keep-running", false, "start store and collector on their default ports and stay")
 	root.Flags().StringVar(&corpus, "corpus", "testdata/corpus", "folder of recordings to send")

@@ -25,7 +25,7 @@ import (
 
 const (
 	bin    = "../../_build"
-	config = "../../configs/embedded.yaml"
+	config = "../../configs/spanwarden.yaml"
 )
 
 // quickRetries keep a test from waiting for the pauses that suit production.
