@@ -158,7 +158,7 @@ func (c *compiler) names(p *provider, e *entry, d *entryDef) {
 	for _, n := range d.Match.Loose {
 		text := strings.ToLower(n)
 		l := loosePattern{entry: e, start: strings.HasPrefix(text, "*"), end: strings.HasSuffix(text, "*")}
-		l.text = strings.Trim(text, "*")
+		l.text = []byte(strings.Trim(text, "*"))
 		p.loose = append(p.loose, l)
 	}
 }

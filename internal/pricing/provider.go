@@ -1,6 +1,9 @@
 package pricing
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // maxName bounds the names that are looked at, in bytes. No provider's is longer;
 // one that is matches nothing.
@@ -90,7 +93,7 @@ type ref struct {
 }
 
 type loosePattern struct {
-	text       string
+	text       []byte
 	start, end bool // open at the start, at the end
 	entry      *entry
 }
@@ -98,11 +101,11 @@ type loosePattern struct {
 func (p *loosePattern) fits(s []byte) bool {
 	switch {
 	case p.start && p.end:
-		return strings.Contains(string(s), p.text)
+		return bytes.Contains(s, p.text)
 	case p.start:
-		return strings.HasSuffix(string(s), p.text)
+		return bytes.HasSuffix(s, p.text)
 	default:
-		return strings.HasPrefix(string(s), p.text)
+		return bytes.HasPrefix(s, p.text)
 	}
 }
 
