@@ -137,7 +137,7 @@ func (b *block[R]) hashUint64(v uint64) { b.raw = binary.LittleEndian.AppendUint
 // The kinds of columns. Each takes the accessor that reads a row.
 
 func lowCard[R any](name string, get func(*R) string) column[R] {
-	c := new(proto.ColStr).LowCardinality()
+	c := newColLow()
 	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
 }
 
@@ -198,7 +198,7 @@ func decimal[R any](name string, get func(*R) Decimal) column[R] {
 }
 
 func mapping[R any](name string, get func(*R) []Attr) column[R] {
-	c := &colMap{keys: new(proto.ColStr).LowCardinality()}
+	c := &colMap{keys: newColLow()}
 	return column[R]{name, c, func(r *R) { c.append(get(r)) }}
 }
 
@@ -210,11 +210,10 @@ type colDecimal struct {
 
 func (*colDecimal) Type() proto.ColumnType { return "Nullable(Decimal(38, 12))" }
 
-// colMap is Map(LowCardinality(String), String) filled from sorted pairs. The
-// library's map column keeps its keys from Prepare, which their dictionary needs.
+// colMap is Map(LowCardinality(String), String) filled from sorted pairs.
 type colMap struct {
 	offsets proto.ColUInt64
-	keys    *proto.ColLowCardinality[string]
+	keys    *colLow
 	values  proto.ColStr
 }
 
@@ -228,7 +227,6 @@ func (c *colMap) append(kv []Attr) {
 
 func (*colMap) Type() proto.ColumnType          { return "Map(LowCardinality(String), String)" }
 func (c *colMap) Rows() int                     { return c.offsets.Rows() }
-func (c *colMap) Prepare() error                { return c.keys.Prepare() }
 func (c *colMap) EncodeState(buf *proto.Buffer) { c.keys.EncodeState(buf) }
 
 func (c *colMap) Reset() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -174,9 +175,12 @@ func (e *Encoder) fromSpan(r *Row, it *genai.Item) {
 
 // hexOf writes lower-case hex into memory that lives as long as the batch.
 func (e *Encoder) hexOf(id []byte) string {
+	if cap(e.ids)-len(e.ids) < 2*len(id) {
+		e.ids = make([]byte, 0, max(2*cap(e.ids), 4096)) // the rows keep the old one alive
+	}
 	start := len(e.ids)
 	e.ids = hex.AppendEncode(e.ids, id)
-	return string(e.ids[start:])
+	return unsafe.String(&e.ids[start], 2*len(id)) // never written again before reset
 }
 
 func fromAction(r *Row, a *genai.Action) {

@@ -1,0 +1,98 @@
+package audit
+
+import (
+	"encoding/binary"
+
+	"github.com/ClickHouse/ch-go/proto"
+)
+
+// colLow is LowCardinality(String). It differs from the library's column in that
+// it numbers values as they come: most rows repeat the value of the row before,
+// which costs one comparison instead of a look-up.
+type colLow struct {
+	values proto.ColStr
+	number map[string]uint32
+	keys   []uint32
+	last   string
+	key    uint32
+}
+
+func newColLow() *colLow { return &colLow{number: map[string]uint32{}} }
+
+// Append adds a row. The column refers to v until it is reset.
+func (c *colLow) Append(v string) {
+	if len(c.keys) == 0 || v != c.last {
+		c.last, c.key = v, c.find(v)
+	}
+	c.keys = append(c.keys, c.key)
+}
+
+func (c *colLow) find(v string) uint32 {
+	if k, ok := c.number[v]; ok {
+		return k
+	}
+	k := uint32(len(c.number))
+	c.number[v] = k
+	c.values.Append(v)
+	return k
+}
+
+// Reset forgets all rows and values.
+func (c *colLow) Reset() {
+	clear(c.number)
+	c.values.Reset()
+	c.keys, c.last, c.key = c.keys[:0], "", 0
+}
+
+// Type is the column's ClickHouse type.
+func (*colLow) Type() proto.ColumnType { return "LowCardinality(String)" }
+
+// Rows is the number of rows.
+func (c *colLow) Rows() int { return len(c.keys) }
+
+// EncodeState writes the version of the key serialisation.
+func (*colLow) EncodeState(b *proto.Buffer) { b.PutInt64(1) }
+
+// The flags and key widths of ClickHouse's SerializationLowCardinality.
+const (
+	lowHasKeys    = 1 << 9
+	lowUpdateDict = 1 << 10
+	lowUint8      = 0
+	lowUint16     = 1
+	lowUint32     = 2
+)
+
+// EncodeColumn writes the dictionary and then one key a row.
+func (c *colLow) EncodeColumn(b *proto.Buffer) {
+	if len(c.keys) == 0 {
+		return
+	}
+	width := int64(lowUint32)
+	switch n := c.values.Rows(); {
+	case n <= 1<<8:
+		width = lowUint8
+	case n <= 1<<16:
+		width = lowUint16
+	}
+	b.PutInt64(lowHasKeys | lowUpdateDict | width)
+	b.PutInt64(int64(c.values.Rows()))
+	c.values.EncodeColumn(b)
+	b.PutInt64(int64(len(c.keys)))
+	switch width {
+	case lowUint8:
+		for _, k := range c.keys {
+			b.Buf = append(b.Buf, byte(k))
+		}
+	case lowUint16:
+		for _, k := range c.keys {
+			b.Buf = binary.LittleEndian.AppendUint16(b.Buf, uint16(k))
+		}
+	default:
+		for _, k := range c.keys {
+			b.Buf = binary.LittleEndian.AppendUint32(b.Buf, k)
+		}
+	}
+}
+
+// WriteColumn writes the column to a native connection.
+func (c *colLow) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
