@@ -66,6 +66,7 @@ type Encoder struct {
 	resourceCut  uint32
 	refs         []Attr
 	classes      map[string]class
+	order        []keyClass // of the span before: emitters repeat themselves
 	stats        Stats
 }
 
@@ -220,8 +221,10 @@ func countOf(c genai.Count) Count {
 // and the rest into attrs.
 func (e *Encoder) fromAttributes(r *Row, m pcommon.Map) {
 	e.attrs, e.refs = e.attrs[:0], e.refs[:0]
+	i := -1
 	for k, v := range m.All() {
-		c := e.classOf(k)
+		i++
+		c := e.classAt(i, k)
 		switch {
 		case c.content:
 			if e.content.Enabled {
@@ -237,6 +240,29 @@ func (e *Encoder) fromAttributes(r *Row, m pcommon.Map) {
 	r.Attrs = e.bound(sorted(r.Attrs), &r.Truncated)
 	r.ContentRefs = sorted(e.refs)
 }
+
+// keyClass is an attribute's key and what becomes of it.
+type keyClass struct {
+	key   string
+	class class
+}
+
+// classAt is classOf for the attribute at place i, where the span before is
+// likely to have had the same one.
+func (e *Encoder) classAt(i int, key string) class {
+	if i < len(e.order) && e.order[i].key == key {
+		return e.order[i].class
+	}
+	c := e.classOf(key)
+	if i < len(e.order) {
+		e.order[i] = keyClass{strings.Clone(key), c}
+	} else if i == len(e.order) && i < maxOrder {
+		e.order = append(e.order, keyClass{strings.Clone(key), c})
+	}
+	return c
+}
+
+const maxOrder = 256
 
 // maxClasses bounds the memory of keys; emitters use a few hundred.
 const maxClasses = 4096
