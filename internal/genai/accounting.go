@@ -38,10 +38,6 @@ var habitRules = []habitRule{
 	{scope: "openinference.instrumentation.", cache: inside},
 	{scope: "@arizeai/", cache: inside},
 	{scope: "@openlit/instrumentation-langchain", estimated: true},
-	{scope: "@openlit/instrumentation-anthropic", cache: beside},
-	{scope: "openlit.instrumentation.anthropic", cache: beside},
-	{scope: "@openlit/", provider: "anthropic", cache: beside},
-	{scope: "openlit", provider: "anthropic", cache: beside},
 	{scope: "@openlit/", provider: "openai", cache: inside},
 	{scope: "openlit", cache: inside},
 	{scope: "@mastra/", provider: "openai", cache: inside},
@@ -57,12 +53,15 @@ var habitRules = []habitRule{
 	{scope: "genkit-tracer", cache: inside, reasoning: beside},
 	{scope: "com.anthropic.claude_code", cache: beside},
 	{scope: "@voltagent/", provider: "openai", cache: inside},
-	{scope: "codex", cache: inside},
 	{scope: "gen_ai", cache: inside}, // AI SDK 7
 }
 
 // habitOf looks up how a span's emitter counts.
 func habitOf(c *context, a *Action) habit {
+	// OpenLIT's Python libraries borrow OpenTelemetry's scope names.
+	if a.Dialect == DialectOpenLIT && a.Provider == "anthropic" && !strings.Contains(c.scope, "langchain") {
+		return habit{cache: beside}
+	}
 	for i := range habitRules {
 		h := &habitRules[i]
 		if strings.HasPrefix(c.scope, h.scope) && (h.provider == "" || h.provider == a.Provider) {

@@ -77,7 +77,9 @@ var scopeDialects = []struct {
 	{"@voltagent/", &voltAgent},
 	{"genkit-tracer", &genkit},
 	{"gemini-cli", &geminiCLI},
-	{"codex", &codex},
+	{"codex_", &codex},
+	{"codex-", &codex},
+	{"codex.", &codex},
 	{"strands.", &strands},
 	{"@arizeai/openinference-instrumentation-openai-agents", &openAIAgentsOI},
 	{"openinference.instrumentation.openai_agents", &openAIAgentsOI},
@@ -95,6 +97,8 @@ func dialectOfScope(scope string) *dialect {
 		return nil
 	case "gen_ai":
 		return &vercelOTel
+	case "codex":
+		return &codex
 	}
 	for i := range scopeDialects {
 		if strings.HasPrefix(scope, scopeDialects[i].prefix) {
