@@ -28,6 +28,7 @@ func newStoreMigrateCommand() *cobra.Command {
 			"With --dry-run the SQL of all steps is printed and no server is asked.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(cmd.OutOrStdout()) // Print goes to the error stream otherwise
 			if err := opts.Validate(); err != nil {
 				return err
 			}
@@ -53,7 +54,7 @@ func printSteps(cmd *cobra.Command, opts audit.Options) error {
 		return err
 	}
 	for _, s := range steps {
-		fmt.Fprintf(cmd.OutOrStdout(), "-- %d: %s\n%s;\n\n", s.Version, s.Name, s.SQL)
+		cmd.Printf("-- %d: %s\n%s;\n\n", s.Version, s.Name, s.SQL)
 	}
 	return nil
 }
@@ -74,10 +75,10 @@ func migrate(cmd *cobra.Command, dsn string, opts audit.Options) error {
 	}
 	applied, err := audit.Migrate(cmd.Context(), conn, opts)
 	for _, step := range applied {
-		fmt.Fprintln(cmd.OutOrStdout(), "done:", step)
+		cmd.Println("done:", step)
 	}
 	if err == nil && len(applied) == 0 {
-		fmt.Fprintln(cmd.OutOrStdout(), "nothing to do: the schema is the newest")
+		cmd.Println("nothing to do: the schema is the newest")
 	}
 	return errors.Join(err, conn.Close())
 }

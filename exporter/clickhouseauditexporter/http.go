@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -82,8 +83,7 @@ func (h *httpSender) insert(ctx context.Context, addr, table string, block *audi
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
-	return readAnswer(res)
+	return errors.Join(readAnswer(res), res.Body.Close())
 }
 
 // maxAnswerBytes is plenty for an exception; an insert answers nothing else.

@@ -91,7 +91,7 @@ func (s *store) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connecting to the store: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // nothing is lost with it
 	version, err := conn.ServerVersion()
 	if err != nil {
 		return fmt.Errorf("connecting to the store: %w", err)

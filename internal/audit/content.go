@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -39,7 +40,7 @@ func newContents() *block[ContentRow] {
 	}
 	return &block[ContentRow]{
 		table: "content", hashed: len(content), batchID: new(proto.ColFixedStr16), rowIx: new(proto.ColUInt32),
-		columns: append(content, millis("ts", func(r *ContentRow) int64 { return r.TS })),
+		columns: slices.Concat(content, []column[ContentRow]{millis("ts", func(r *ContentRow) int64 { return r.TS })}),
 	}
 }
 

@@ -85,7 +85,8 @@ func columnsOf(t *testing.T, enc *Encoded) map[string]proto.ColResult {
 	return m
 }
 
-func encode(t testing.TB, e *Encoder, td ptrace.Traces, at time.Time) (tokens []string) {
+func encode(t *testing.T, e *Encoder, td ptrace.Traces, at time.Time) (tokens []string) {
+	t.Helper()
 	_, err := e.Encode(td, at, func(enc *Encoded) error {
 		tokens = append(tokens, enc.Token)
 		return nil

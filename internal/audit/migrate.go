@@ -27,6 +27,9 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 		return nil, fmt.Errorf("reading schema_migrations: %w", err)
 	}
 	for _, step := range steps {
+		if step.Version < versionOfLog && len(done) > 0 {
+			continue
+		}
 		if sum, ok := done[step.Version]; ok {
 			if sum != step.Checksum {
 				return applied, fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
@@ -55,7 +58,7 @@ func appliedSteps(ctx context.Context, conn driver.Conn, o *Options) (map[uint32
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
 	done := map[uint32]string{}
 	for rows.Next() {
 		var version uint32

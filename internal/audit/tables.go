@@ -1,6 +1,10 @@
 package audit
 
-import "github.com/ClickHouse/ch-go/proto"
+import (
+	"slices"
+
+	"github.com/ClickHouse/ch-go/proto"
+)
 
 // newActions returns the columns of table actions. What follows the content (the
 // times as clamped, the coordinates) is not part of the batch digest.
@@ -136,12 +140,11 @@ func newBlock[R any](table string, content, written []column[R]) *block[R] {
 		table: table, hashed: len(content),
 		batchID: new(proto.ColFixedStr16), rowIx: new(proto.ColUInt32),
 	}
-	b.columns = append(content, written...)
-	b.columns = append(b.columns,
+	b.columns = slices.Concat(content, written, []column[R]{
 		lowCard("writer_id", func(*R) string { return "" }),
 		u64("writer_epoch", func(*R) uint64 { return 0 }),
-		column[R]{"batch_id", b.batchID, func(*R) {}},
-		column[R]{"row_ix", b.rowIx, func(*R) {}},
-	)
+		{"batch_id", b.batchID, func(*R) {}},
+		{"row_ix", b.rowIx, func(*R) {}},
+	})
 	return b
 }
