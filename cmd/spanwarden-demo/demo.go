@@ -44,7 +44,7 @@ func runDemo(ctx context.Context, st *stack.Stack, scenarios []conformance.Scena
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // nothing is written through it
 	fmt.Println("starting the collector ...")
 	if err := within(ctx, st.StartCollector); err != nil {
 		return err
@@ -52,14 +52,14 @@ func runDemo(ctx context.Context, st *stack.Stack, scenarios []conformance.Scena
 	before := storedSpans(ctx, conn)
 	spans := 0
 	for i, sc := range scenarios {
-		fmt.Printf("\rsending recorded agent runs through OTLP: %d of %d", i+1, len(scenarios))
+		progress(i+1, len(scenarios))
 		n, err := sendScenario(ctx, st, &sc)
 		if err != nil {
 			return fmt.Errorf("scenario %s: %w", sc.Name, err)
 		}
 		spans += n
 	}
-	fmt.Printf("  (%d spans)\n", spans)
+	fmt.Printf("sent %d spans\n", spans)
 	if err := waitForSpans(ctx, conn, spans); err != nil {
 		return err
 	}
@@ -74,6 +74,21 @@ func runDemo(ctx context.Context, st *stack.Stack, scenarios []conformance.Scena
 		}
 	}
 	return nil
+}
+
+// progress counts on one line of a terminal, and tells a log only the end.
+func progress(done, all int) {
+	info, err := os.Stdout.Stat()
+	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
+	switch {
+	case terminal && done < all:
+		fmt.Printf("\rsending recorded agent runs through OTLP: %d of %d", done, all)
+	case terminal:
+		fmt.Print("\r")
+		fallthrough
+	case done == all:
+		fmt.Printf("sending recorded agent runs through OTLP: %d of %d\n", done, all)
+	}
 }
 
 func within(ctx context.Context, f func(context.Context) error) error {

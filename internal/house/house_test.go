@@ -21,7 +21,7 @@ const module = "github.com/spanwarden/spanwarden"
 func TestCollectorVersions(t *testing.T) {
 	f, err := os.Open("../../go.mod")
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	seen := 0
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Fields(strings.TrimPrefix(lines.Text(), "require "))

@@ -27,7 +27,7 @@ func start(log string, env []string, binary string, args ...string) (*process, e
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }() // the process has its own
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = out, out
@@ -108,7 +108,7 @@ func post(ctx context.Context, url string, body []byte) error {
 	if err != nil {
 		return fmt.Errorf("sending: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it was read
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
 	if err != nil {
 		return fmt.Errorf("reading the answer: %w", err)

@@ -62,7 +62,7 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("finding a free port: %w", err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }() // nothing was sent
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
@@ -91,13 +91,15 @@ func (s *Stack) StartStore(ctx context.Context) error {
 
 // StartCollector starts the collector and waits until it is healthy.
 func (s *Stack) StartCollector(ctx context.Context) error {
-	args := []string{"--config", s.opts.Config}
-	for _, o := range append([]string{
+	overrides := append([]string{
 		"extensions::health_check::endpoint: " + local(s.opts.Ports.Health),
 		"receivers::otlp::protocols::http::endpoint: " + local(s.opts.Ports.OTLPHTTP),
 		"receivers::otlp::protocols::grpc::endpoint: " + local(s.opts.Ports.OTLPGRPC),
 		fmt.Sprintf("service::telemetry::metrics::readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: %d}}}}]", s.opts.Ports.Metrics),
-	}, s.opts.Overrides...) {
+	}, s.opts.Overrides...)
+	args := make([]string, 0, 2+2*len(overrides))
+	args = append(args, "--config", s.opts.Config)
+	for _, o := range overrides {
 		args = append(args, "--config", "yaml:"+o)
 	}
 	env := []string{"SPANWARDEN_CLICKHOUSE_DSN=" + s.DSN(), "SPANWARDEN_STATE=" + s.opts.State}
@@ -149,6 +151,6 @@ func answers(ctx context.Context, url string) bool {
 	if err != nil {
 		return false
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close() // nothing in it matters
 	return resp.StatusCode == http.StatusOK
 }

@@ -164,7 +164,7 @@ func readBounded(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the price file: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxPriceFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading the price file: %w", err)

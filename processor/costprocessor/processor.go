@@ -95,7 +95,7 @@ func (p *costProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) err
 	for i := range w.batch.Items {
 		item := &w.batch.Items[i]
 		span := item.Span.Attributes()
-		clear(span)
+		forget(span)
 		if r := w.answer(book, item); r != nil {
 			write(span, r)
 			tally[outcome{r.Status, r.Reason, r.Provider}]++

@@ -49,6 +49,7 @@ func call(model string, edit func(pcommon.Map)) ptrace.Traces {
 }
 
 func run(t *testing.T, cfg *Config, td ptrace.Traces) (pcommon.Map, *componenttest.Telemetry) {
+	t.Helper()
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { assert.NoError(t, tel.Shutdown(context.Background())) })
 	set := processortest.NewNopSettings(metadata.Type)
@@ -75,6 +76,7 @@ func TestPriced(t *testing.T) {
 }
 
 func assertSpans(t *testing.T, tel *componenttest.Telemetry, status, reason, provider string) {
+	t.Helper()
 	metadatatest.AssertEqualProcessorCostSpans(t, tel, []metricdata.DataPoint[int64]{{
 		Value: 1,
 		Attributes: attribute.NewSet(attribute.String("status", status),
@@ -111,6 +113,7 @@ const (
 )
 
 func priceFile(t *testing.T, text string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "prices.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path

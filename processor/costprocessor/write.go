@@ -11,9 +11,9 @@ import (
 
 const costPrefix = attr.Prefix + "cost."
 
-// clear removes what an agent, or an earlier hop, stated as our cost: a stale
+// forget removes what an agent, or an earlier hop, stated as our cost: a stale
 // amount beside a new status would be a wrong one.
-func clear(span pcommon.Map) {
+func forget(span pcommon.Map) {
 	span.RemoveIf(func(key string, _ pcommon.Value) bool { return strings.HasPrefix(key, costPrefix) })
 }
 

@@ -22,6 +22,7 @@ import (
 )
 
 func recording(t *testing.T, name string) ptrace.Traces {
+	t.Helper()
 	raw, err := os.ReadFile("../../testdata/corpus/" + name)
 	require.NoError(t, err)
 	var decoder ptrace.JSONUnmarshaler

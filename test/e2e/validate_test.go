@@ -10,7 +10,8 @@ import (
 // says.
 func validate(t *testing.T, file string, overrides ...string) (string, error) {
 	t.Helper()
-	args := []string{"validate", "--config", file}
+	args := make([]string, 0, 3+2*len(overrides))
+	args = append(args, "validate", "--config", file)
 	for _, o := range overrides {
 		args = append(args, "--config", "yaml:"+o)
 	}
