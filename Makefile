@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build engine test lint generate generate-check bench conformance stranger prices clean
+.PHONY: help demo run build engine test race fuzz lint generate generate-check bench conformance stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,15 @@ engine: build ## fetch the embedded ClickHouse engine, once
 test: build engine ## the whole test suite
 	go test ./...
 
+race: engine ## the same under the race detector, without the end-to-end tests
+	go test -race $$(go list ./... | grep -v /test/)
+
+FUZZTIME ?= 10s
+fuzz: ## every fuzz target for FUZZTIME
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	  grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$dir"/*_test.go | sed 's/func //' | while read -r target; do \
+	    echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; done || exit 1; done
+
 lint: ## linters and formatting
 	$(TOOL) golangci-lint run ./...
 	$(TOOL) golangci-lint fmt --diff ./...
@@ -50,7 +59,7 @@ stranger: ## build somebody else's collector with one of our processors
 	go test -count=1 -run TestStranger ./test/stranger -args -build
 
 prices: ## regenerate the embedded price book (needs npm)
-	go generate ./internal/pricing/...
+	go run ./internal/pricing/gen
 
 clean: ## forget what was built and run
 	rm -rf _build _run

@@ -43,6 +43,7 @@ func TestNoContribRequirements(t *testing.T) {
 }
 
 func deps(t *testing.T, pkg string) []string {
+	t.Helper()
 	out, err := exec.Command("go", "list", "-deps", pkg).Output()
 	require.NoError(t, err, pkg)
 	return strings.Fields(string(out))
