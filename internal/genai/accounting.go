@@ -56,8 +56,26 @@ var habitRules = []habitRule{
 	{scope: "gen_ai", cache: inside}, // AI SDK 7
 }
 
-// habitOf looks up how a span's emitter counts.
+// habit is what the rule says, in the form of the built-in table.
+func (r *AccountingRule) habit() habit {
+	h := habit{cache: inside, reasoning: inside}
+	if r.Exclusive {
+		h.cache = beside
+	}
+	if r.ReasoningExclusive {
+		h.reasoning = beside
+	}
+	return h
+}
+
+// habitOf looks up how a span's emitter counts, the operator's rules first.
 func habitOf(c *context, a *Action) habit {
+	for i := range c.rules {
+		r := &c.rules[i]
+		if strings.HasPrefix(c.scope, r.Scope) && (r.Service == "" || r.Service == c.service) && (r.Provider == "" || r.Provider == a.Provider) {
+			return r.habit()
+		}
+	}
 	// OpenLIT's Python libraries borrow OpenTelemetry's scope names.
 	if a.Dialect == DialectOpenLIT && a.Provider == "anthropic" && !strings.Contains(c.scope, "langchain") {
 		return habit{cache: beside}

@@ -14,6 +14,21 @@ type Options struct {
 	// attributes: for the first processor behind a receiver that agents can reach,
 	// so that no agent can state its own reading.
 	IgnoreCanonical bool
+	// Accounting says how emitters count that the built-in table does not know or
+	// has wrong. What the numbers of a span prove still comes first.
+	Accounting []AccountingRule
+}
+
+// AccountingRule says how the spans that it matches count tokens. The first rule
+// that matches decides.
+type AccountingRule struct {
+	// Scope is a prefix of the instrumentation scope's name, Service the whole
+	// service.name, Provider a canonical provider; "" matches everything.
+	Scope, Service, Provider string
+	// Exclusive means that cache reads and writes stand beside the input count.
+	Exclusive bool
+	// ReasoningExclusive means that reasoning stands beside the output count.
+	ReasoningExclusive bool
 }
 
 // Item is one span and its reading.
@@ -77,6 +92,9 @@ func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
 	for _, rs := range td.ResourceSpans().All() {
 		c := &b.c
 		*c = context{}
+		if opts != nil {
+			c.rules = opts.Accounting
+		}
 		c.resource(rs.Resource().Attributes())
 		for _, ss := range rs.ScopeSpans().All() {
 			c.scope, c.version = ss.Scope().Name(), ss.Scope().Version()

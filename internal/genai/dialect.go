@@ -58,6 +58,7 @@ type context struct {
 	main    Agent
 	aiMajor int // AI SDK major version; 0 if unknown
 	byScope *dialect
+	rules   []AccountingRule // the operator's
 }
 
 // scopeDialects recognises emitters by the beginning of their scope name.

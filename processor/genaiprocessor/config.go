@@ -13,8 +13,64 @@ import (
 type Config struct {
 	// Limits bound what is remembered between batches.
 	Limits LimitsConfig `mapstructure:"limits"`
+	// Accounting says how emitters count tokens that the built-in table does not
+	// know. The first rule that matches decides; what the numbers of a span prove
+	// comes before any rule.
+	Accounting []AccountingConfig `mapstructure:"accounting"`
 
 	_ struct{}
+}
+
+// Ways to count, as they are written in the configuration.
+const (
+	inclusive = "inclusive"
+	exclusive = "exclusive"
+)
+
+// AccountingConfig is one rule. Scope, service and provider must all match; one
+// of scope and service is required.
+type AccountingConfig struct {
+	// Scope is a prefix of the instrumentation scope's name.
+	Scope string `mapstructure:"scope"`
+	// Service is a service.name.
+	Service string `mapstructure:"service"`
+	// Provider is a canonical provider such as anthropic; empty means every one.
+	Provider string `mapstructure:"provider"`
+	// Cache says whether cache reads and writes stand in the input count
+	// (inclusive) or beside it (exclusive). Required.
+	Cache string `mapstructure:"cache"`
+	// Reasoning says the same of reasoning and the output count. Default inclusive.
+	Reasoning string `mapstructure:"reasoning"`
+
+	_ struct{}
+}
+
+// Validate names the key and the value that cannot work.
+func (a *AccountingConfig) Validate() error {
+	var errs []error
+	if a.Scope == "" && a.Service == "" {
+		errs = append(errs, errors.New("scope, service: one of them must say whose counts are meant"))
+	}
+	if a.Cache != inclusive && a.Cache != exclusive {
+		errs = append(errs, fmt.Errorf("cache: must be %s or %s, not %q", inclusive, exclusive, a.Cache))
+	}
+	if a.Reasoning != "" && a.Reasoning != inclusive && a.Reasoning != exclusive {
+		errs = append(errs, fmt.Errorf("reasoning: must be %s or %s, not %q", inclusive, exclusive, a.Reasoning))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) options() genai.Options {
+	// Agents can reach this pipeline: what they write into spanwarden.* is not
+	// taken for our own reading.
+	opts := genai.Options{IgnoreCanonical: true}
+	for _, a := range c.Accounting {
+		opts.Accounting = append(opts.Accounting, genai.AccountingRule{
+			Scope: a.Scope, Service: a.Service, Provider: a.Provider,
+			Exclusive: a.Cache == exclusive, ReasoningExclusive: a.Reasoning == exclusive,
+		})
+	}
+	return opts
 }
 
 // LimitsConfig bounds the memory between batches. A span's ancestors and a model
@@ -31,7 +87,10 @@ type LimitsConfig struct {
 	_ struct{}
 }
 
-var _ confmap.Validator = (*LimitsConfig)(nil)
+var (
+	_ confmap.Validator = (*LimitsConfig)(nil)
+	_ confmap.Validator = (*AccountingConfig)(nil)
+)
 
 // Validate names the key and the value of every limit that cannot work.
 func (l *LimitsConfig) Validate() error {

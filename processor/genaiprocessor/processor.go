@@ -36,9 +36,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*g
 		return nil, err
 	}
 	return &genaiProcessor{
-		// Agents can reach this pipeline: what they write into spanwarden.* is not
-		// taken for our own reading.
-		opts:    genai.Options{IgnoreCanonical: true},
+		opts:    cfg.options(),
 		next:    next,
 		tel:     tel,
 		counts:  newCounters(tel),

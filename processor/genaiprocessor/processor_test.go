@@ -92,3 +92,40 @@ func TestConfigNamesKeyAndValue(t *testing.T) {
 	err := confmap.NewFromStringMap(map[string]any{"limit": map[string]any{"spans": 1}}).Unmarshal(cfg)
 	assert.ErrorContains(t, err, "limit")
 }
+
+// A rule of the operator decides where the numbers prove nothing.
+func TestAccountingRule(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Accounting = []AccountingConfig{{Scope: "com.example", Cache: "exclusive"}}
+	require.NoError(t, confmap.Validate(cfg))
+	sink := new(consumertest.TracesSink)
+	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, sink)
+	require.NoError(t, err)
+
+	td := ptrace.NewTraces()
+	scope := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	scope.Scope().SetName("com.example.llm")
+	a := scope.Spans().AppendEmpty().Attributes()
+	a.PutStr("gen_ai.operation.name", "chat")
+	a.PutStr("gen_ai.provider.name", "anthropic")
+	a.PutStr("gen_ai.request.model", "claude-sonnet-4-5")
+	a.PutInt("gen_ai.usage.input_tokens", 5000)
+	a.PutInt("gen_ai.usage.cache_read.input_tokens", 100)
+	require.NoError(t, p.ConsumeTraces(t.Context(), td))
+	require.NoError(t, p.Shutdown(t.Context()))
+
+	eachSpan(sink.AllTraces()[0], func(s ptrace.Span) {
+		got := s.Attributes().AsRaw()
+		assert.EqualValues(t, 5100, got[attr.InputTokens])
+		assert.Equal(t, "exclusive", got[attr.UsageAccounting])
+	})
+}
+
+func TestAccountingRuleNamesKeyAndValue(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Accounting = []AccountingConfig{{Cache: "both", Reasoning: "none"}}
+	err := confmap.Validate(cfg)
+	for _, want := range []string{"accounting::0", "scope, service", `cache: must be inclusive or exclusive, not "both"`, `not "none"`} {
+		assert.ErrorContains(t, err, want)
+	}
+}
