@@ -349,7 +349,8 @@ func (c *compiler) prices(file string, line int, key string, prices map[string]n
 			continue
 		}
 		dec, err := parseDecimal(n.text)
-		v, fits := dec.scaled(places)
+		fine := finer(dec, places, per)
+		v, fits := dec.scaled(places + fine)
 		if err != nil || !fits {
 			c.fail(file, at, "%s.%s: %q: %v", key, name, n.text, errDecimal)
 			continue
@@ -358,8 +359,18 @@ func (c *compiler) prices(file string, line int, key string, prices map[string]n
 			c.fail(file, at, "%s.%s: %q is outside 0.0001 to 1000 USD; prices are %s, 0 is free", key, name, n.text, kindOf(m))
 			continue
 		}
-		t.set(m, rate{v, per})
+		t.set(m, rate{v, per * pow10(fine)})
 	}
+}
+
+// finer returns by how many decimal places a rate must be kept finer than whole
+// pico-USD per unit: none for nearly every price, nine for one such as
+// 0.08333333333333334 USD per million tokens.
+func finer(dec decimal, places int, per uint64) int {
+	if per != 1 || dec.exactly(places) {
+		return 0
+	}
+	return 9
 }
 
 func kindOf(m Meter) string {
