@@ -28,7 +28,8 @@ func openInferenceKind(r *reader, _ *context) Kind {
 
 func openInferenceRefine(r *reader, c *context, a *Action) {
 	if a.Kind == KindAgent && a.Agent.Name == "" {
-		a.Agent.Name = clean(c.name)
+		// smolagents names the span after the method that runs the agent.
+		a.Agent.Name = strings.TrimSuffix(clean(c.name), ".run")
 	}
 	if a.Kind == KindTool && a.Tool.Name == "" {
 		a.Tool.Name = clean(c.name)

@@ -1,5 +1,7 @@
 package genai
 
+import "strings"
+
 // semconv reads the OpenTelemetry GenAI, MCP and A2A conventions.
 var semconv = dialect{name: DialectSemconv, kind: semconvKind}
 
@@ -27,9 +29,13 @@ func mcpKind(r *reader) Kind {
 	return KindOther
 }
 
-// bareKind reads a span without an operation name: it is a model call only if it
-// names a model and states usage.
+// bareKind reads a span without an operation name: what OpenLLMetry's SDK calls
+// it, under whatever dialect; else it is a model call only if it names a model
+// and states usage.
 func bareKind(r *reader) Kind {
+	if k := traceloopKinds[strings.ToLower(r.get(sTLKind))]; k != "" {
+		return k
+	}
 	if !r.has(sRequestModel) && !r.has(sResponseModel) && !r.has(sModelName) {
 		return KindOther
 	}

@@ -22,8 +22,8 @@ func openLLMetryKind(r *reader, c *context) Kind {
 	if r.has(sOperation) {
 		return ""
 	}
-	if k := traceloopKinds[strings.ToLower(r.get(sTLKind))]; k != "" {
-		return k
+	if r.has(sTLKind) {
+		return bareKind(r)
 	}
 	if k := requestTypes[strings.ToLower(r.get(sRequestType))]; k != "" {
 		return k

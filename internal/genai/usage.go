@@ -99,8 +99,8 @@ func (u *stated) account(h habit) (Usage, Accounting, proof) {
 		Reasoning: u.reason, AudioInput: u.audioIn, AudioOutput: u.audioOut, AudioCached: u.audioRd,
 		ImageInput: u.imageIn, ImageOutput: u.imageOut, WebSearches: u.web,
 	}
-	if !c.Any() {
-		return c, AccountingNone, proofNone
+	if !c.Any() || c.nothing() {
+		return Usage{}, AccountingNone, proofNone
 	}
 	if h.estimated {
 		c.Estimated = true
@@ -131,6 +131,12 @@ func (u *stated) account(h habit) (Usage, Accounting, proof) {
 // indifferent: nothing was cached, so both readings give the same input.
 func (u *stated) indifferent() bool {
 	return u.read.Known && u.write.Known && u.read.N+u.write.N == 0
+}
+
+// nothing reports whether every count that is stated is 0. No call reads no
+// prompt: some emitters write zeros where the server sent no usage.
+func (u *Usage) nothing() bool {
+	return u.Input.N|u.Output.N|u.CacheRead.N|u.CacheWrite.N|u.Reasoning.N|u.WebSearches.N == 0
 }
 
 // addCache turns an exclusive input into a total.
