@@ -182,7 +182,7 @@ func (e *Engine) set(conn *handle, settings []Setting) error {
 
 // reset puts settings back to the base, or to the engine's own defaults.
 func (e *Engine) reset(conn *handle, settings []Setting) error {
-	var errs []error
+	errs := make([]error, 0, len(settings))
 	for _, s := range settings {
 		sql := "SET " + s.Name + " = DEFAULT"
 		if v, ok := e.base[s.Name]; ok {

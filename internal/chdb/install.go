@@ -103,12 +103,12 @@ func Install(ctx context.Context, progress io.Writer) (string, error) {
 		return "", fmt.Errorf("creating the cache directory: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
-	fmt.Fprintf(progress, "fetching %s@%s (about 166 MB)\n", p.name, Version)
+	tell(progress, "fetching "+p.name+"@"+Version+" (about 166 MB)")
 	tarball, err := npmPack(ctx, npm, tmp, p.name+"@"+Version)
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintln(progress, "checking and unpacking (about 560 MB)")
+	tell(progress, "checking and unpacking (about 560 MB)")
 	if err := verify(tarball, p.integrity); err != nil {
 		return "", err
 	}
@@ -126,6 +126,9 @@ func Install(ctx context.Context, progress io.Writer) (string, error) {
 	}
 	return Installed()
 }
+
+// tell writes one line of progress; one that cannot be written is not missed.
+func tell(w io.Writer, line string) { _, _ = fmt.Fprintln(w, line) }
 
 func npmPack(ctx context.Context, npm, dir, spec string) (string, error) {
 	cmd := exec.CommandContext(ctx, npm, "pack", spec, "--ignore-scripts", "--silent", "--pack-destination", dir)

@@ -36,8 +36,8 @@ func exception(code int, format string, args ...any) error {
 
 // codeOf reads the code of an exception, 0 where it states none.
 func codeOf(err error) int {
-	var e *chdb.Error
-	if !errors.As(err, &e) {
+	e, worded := errors.AsType[*chdb.Error](err)
+	if !worded {
 		return 0
 	}
 	_, after, ok := strings.Cut(e.Text, "Code: ")

@@ -167,8 +167,7 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 
 // requestError words what went wrong while the request was read.
 func requestError(err error) error {
-	var e *chdb.Error
-	if errors.As(err, &e) {
+	if _, worded := errors.AsType[*chdb.Error](err); worded {
 		return err
 	}
 	return exception(codeCannotDecompress, "Cannot read the request: %v", err)
