@@ -83,6 +83,19 @@ func (s *Store) URL() string { return "http://" + s.addr }
 // DSN is what clickhouse-go and the exporter take.
 func (s *Store) DSN() string { return s.URL() + "/spanwarden" }
 
+// Path is the folder of the store.
+func (s *Store) Path() string { return s.path }
+
+// Binary is the command-line tool, built once per test process.
+func Binary(tb testing.TB) string {
+	tb.Helper()
+	exe, err := binary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return exe
+}
+
 var databases atomic.Int64
 
 // Database creates a database of the test's own and returns its DSN.
@@ -107,10 +120,7 @@ func (s *Store) Database(tb testing.TB) string {
 // Restart starts the store again and waits until it answers.
 func (s *Store) Restart() {
 	s.tb.Helper()
-	exe, err := binary()
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	exe := Binary(s.tb)
 	s.output = &bytes.Buffer{}
 	s.cmd = exec.Command(exe, append([]string{"store", "serve", "--path", s.path, "--listen", s.addr}, s.args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output

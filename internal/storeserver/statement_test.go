@@ -1,0 +1,62 @@
+package storeserver
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestParse(t *testing.T) {
+	for sql, want := range map[string]statement{
+		"":         {insertEnd: -1, dataAt: -1},
+		"select 1": {verb: "SELECT", insertEnd: -1, dataAt: -1},
+		"/* INSERT */ -- x\nSELECT 'a''b\\'' FORMAT CSV": {verb: "SELECT", insertEnd: -1, dataAt: -1, format: "CSV"},
+		"SELECT (SELECT 1 FORMAT CSV)":                   {verb: "SELECT", insertEnd: -1, dataAt: -1},
+		"SELECT `FORMAT` FROM t":                         {verb: "SELECT", insertEnd: -1, dataAt: -1},
+		"USE d":                                          {verb: "USE", insertEnd: -1, dataAt: -1, stateful: true},
+		"INSERT INTO t FORMAT CSV 1":                     {verb: "INSERT", insertEnd: 14, dataAt: 25, format: "CSV"},
+		"INSERT INTO t FORMAT CSV;\n1":                   {verb: "INSERT", insertEnd: 14, dataAt: 26, format: "CSV"},
+		"INSERT INTO t FORMAT CSV\n\n1":                  {verb: "INSERT", insertEnd: 14, dataAt: 25, format: "CSV"},
+		"INSERT INTO t VALUES (1)":                       {verb: "INSERT", insertEnd: -1, dataAt: -1},
+		"INSERT INTO t (`FORMAT`) FORMAT TSV":            {verb: "INSERT", insertEnd: 25, dataAt: 35, format: "TSV"},
+		"SELECT 'unfinished":                             {verb: "SELECT", insertEnd: -1, dataAt: -1},
+		"SELECT 1 /* unfinished":                         {verb: "SELECT", insertEnd: -1, dataAt: -1},
+		"SELECT 1 FORMAT":                                {verb: "SELECT", insertEnd: -1, dataAt: -1},
+	} {
+		assert.Equal(t, want, parse(sql), sql)
+	}
+}
+
+// Whatever the text, the parts lie within it and in order, and nothing of the
+// rows is lost: head, clauses and rows put together are the text.
+func FuzzParse(f *testing.F) {
+	for _, sql := range []string{
+		"SELECT 1", "INSERT INTO t FORMAT CSV\n1,2", "INSERT INTO t SETTINGS a=1 FORMAT Native\x00\xff", "insert into `a'b` (\"x\") values ('(')",
+		"/* */--", "'\\", "FORMAT FORMAT FORMAT", "INSERT INTO t FORMAT",
+	} {
+		f.Add(sql)
+	}
+	f.Fuzz(func(t *testing.T, sql string) {
+		st := parse(sql)
+		if st.insertEnd < 0 {
+			if st.dataAt >= 0 {
+				t.Fatalf("rows without an insert: %+v", st)
+			}
+			return
+		}
+		if st.insertEnd > st.dataAt || st.dataAt > len(sql) {
+			t.Fatalf("parts out of order: %+v in %d bytes", st, len(sql))
+		}
+		head, clause := sql[:st.insertEnd], sql[st.insertEnd:st.dataAt]
+		if head+clause+sql[st.dataAt:] != sql {
+			t.Fatal("the parts are not the text")
+		}
+		if upper := strings.ToUpper(clause); !strings.HasPrefix(upper, "FORMAT") && !strings.HasPrefix(upper, "SETTINGS") {
+			t.Fatalf("the head does not end before a clause: %q", clause)
+		}
+		if st.verb != "INSERT" || st.format == "" {
+			t.Fatalf("an insert without verb or format: %+v", st)
+		}
+	})
+}
