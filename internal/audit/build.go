@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/hex"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unsafe"
@@ -23,6 +24,9 @@ type Limits struct {
 	// Attributes is how many attributes of a span, and of a resource, are kept
 	// beside the columns, the first by name. 0 means 256.
 	Attributes int
+	// ContentBytes is the longest piece of content; longer ones are cut. 0 means
+	// 1 MiB.
+	ContentBytes int
 	// BlockRows is how many rows one insert holds. 0 means MaxBlockRows.
 	BlockRows int
 }
@@ -31,6 +35,9 @@ func (l *Limits) withDefaults() Limits {
 	d := *l
 	if d.ValueBytes <= 0 {
 		d.ValueBytes = 16 << 10
+	}
+	if d.ContentBytes <= 0 {
+		d.ContentBytes = 1 << 20
 	}
 	if d.Attributes <= 0 {
 		d.Attributes = 256
@@ -44,7 +51,7 @@ func (l *Limits) withDefaults() Limits {
 // Stats say what an encoding did.
 type Stats struct {
 	Actions, Attributions, Contents int
-	Truncated                       int // attribute values cut or left out
+	Truncated                       int // attribute values, links and events cut or left out
 	Clamped                         int // rows whose times could not be
 }
 
@@ -60,11 +67,12 @@ type Encoder struct {
 	attributions *block[AttributionRow]
 	contents     *block[ContentRow]
 	row          Row
-	ids          []byte // the batch's hex ids, see hexOf
+	arena        []byte // text of the batch's ids and numbers, see keep
 	attrs        []Attr
 	resource     []Attr
 	resourceCut  uint32
 	refs         []Attr
+	evidence     evidence
 	classes      map[string]class
 	order        []keyClass // of the span before: emitters repeat themselves
 	stats        Stats
@@ -86,7 +94,11 @@ func NewEncoder(limits Limits, content Content) *Encoder {
 func (e *Encoder) Encode(td ptrace.Traces, observed time.Time, emit func(*Encoded) error) (Stats, error) {
 	e.reset()
 	e.batch.Decode(td, &e.opts)
-	now := observed.UnixNano()
+	return e.encode(observed.UnixNano(), emit)
+}
+
+// encode turns the decoded batch into inserts.
+func (e *Encoder) encode(now int64, emit func(*Encoded) error) (Stats, error) {
 	var last pcommon.Resource
 	for i := range e.batch.Items {
 		it := &e.batch.Items[i]
@@ -127,7 +139,7 @@ func (e *Encoder) reset() {
 	e.actions.reset()
 	e.attributions.reset()
 	e.contents.reset()
-	e.ids, e.stats = e.ids[:0], Stats{}
+	e.arena, e.stats = e.arena[:0], Stats{}
 }
 
 func (e *Encoder) add(it *genai.Item, now int64) {
@@ -137,6 +149,8 @@ func (e *Encoder) add(it *genai.Item, now int64) {
 	fromAction(r, &it.Action)
 	r.ActionID = it.ActionID()
 	e.fromAttributes(r, it.Span.Attributes())
+	e.fromLinks(r, it.Span.Links())
+	e.fromEvents(r, it.Span.Events())
 	e.stats.Truncated += int(r.Truncated)
 	if r.TSQuality != tsOK {
 		e.stats.Clamped++
@@ -174,14 +188,26 @@ func (e *Encoder) fromSpan(r *Row, it *genai.Item) {
 	}
 }
 
-// hexOf writes lower-case hex into memory that lives as long as the batch.
+// hexOf returns id in lower-case hex.
 func (e *Encoder) hexOf(id []byte) string {
-	if cap(e.ids)-len(e.ids) < 2*len(id) {
-		e.ids = make([]byte, 0, max(2*cap(e.ids), 4096)) // the rows keep the old one alive
+	e.room(2 * len(id))
+	return e.keep(hex.AppendEncode(e.arena, id))
+}
+
+// room makes sure that n bytes fit behind the arena. The rows keep an arena that
+// is full alive.
+func (e *Encoder) room(n int) {
+	if cap(e.arena)-len(e.arena) < n {
+		e.arena = make([]byte, 0, max(2*cap(e.arena), 4096))
 	}
-	start := len(e.ids)
-	e.ids = hex.AppendEncode(e.ids, id)
-	return unsafe.String(&e.ids[start], 2*len(id)) // never written again before reset
+}
+
+// keep takes an arena that something was appended to and returns that as text,
+// which lives as long as the batch and is never written again before reset.
+func (e *Encoder) keep(grown []byte) string {
+	start := len(e.arena)
+	e.arena = grown
+	return unsafe.String(&e.arena[start], len(grown)-start)
 }
 
 func fromAction(r *Row, a *genai.Action) {
@@ -231,7 +257,7 @@ func (e *Encoder) fromAttributes(r *Row, m pcommon.Map) {
 				e.addContent(r, k, v)
 			}
 		case c.set == nil || !c.set(r, v):
-			e.attrs = append(e.attrs, Attr{Key: k, Value: e.cut(r, textOf(v))})
+			e.attrs = append(e.attrs, Attr{Key: k, Value: e.cut(r, e.textOf(v))})
 		}
 	}
 	r.Attrs = e.attrs
@@ -283,29 +309,39 @@ func (e *Encoder) readResource(m pcommon.Map) {
 	e.resource, e.resourceCut = e.resource[:0], 0
 	var r Row
 	for k, v := range m.All() {
-		e.resource = append(e.resource, Attr{Key: k, Value: e.cut(&r, textOf(v))})
+		e.resource = append(e.resource, Attr{Key: k, Value: e.cut(&r, e.textOf(v))})
 	}
 	e.resource = e.bound(sorted(e.resource), &r.Truncated)
 	e.resourceCut = r.Truncated
 }
 
-func textOf(v pcommon.Value) string {
-	if v.Type() == pcommon.ValueTypeStr {
+// maxInt64Text is the length of the longest int64 in decimal.
+const maxInt64Text = 20
+
+func (e *Encoder) textOf(v pcommon.Value) string {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
 		return v.Str()
+	case pcommon.ValueTypeInt:
+		e.room(maxInt64Text)
+		return e.keep(strconv.AppendInt(e.arena, v.Int(), 10))
+	default:
+		return v.AsString()
 	}
-	return v.AsString()
 }
 
 // cutMark ends a value that was cut.
 const cutMark = "…[cut]"
 
-func (e *Encoder) cut(r *Row, s string) string {
-	if len(s) <= e.limits.ValueBytes {
+func (e *Encoder) cut(r *Row, s string) string { return cutTo(r, s, e.limits.ValueBytes) }
+
+func cutTo(r *Row, s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
 	r.Truncated++
-	end := e.limits.ValueBytes
-	for end > 0 && end > e.limits.ValueBytes-4 && s[end]&0xC0 == 0x80 {
+	end := limit
+	for end > 0 && end > limit-4 && s[end]&0xC0 == 0x80 {
 		end-- // not inside a character
 	}
 	return s[:end] + cutMark

@@ -26,6 +26,7 @@ type ContentRow struct {
 	TS             int64 // ms since 1970
 	Role           string
 	Salt, Body     string
+	Bytes          uint64 // of the whole body; more than Body has where it was cut
 }
 
 func newContents() *block[ContentRow] {
@@ -36,7 +37,7 @@ func newContents() *block[ContentRow] {
 		lowCard("media_type", func(*ContentRow) string { return "" }),
 		text("salt", func(r *ContentRow) string { return r.Salt }),
 		text("body", func(r *ContentRow) string { return r.Body }),
-		u64("body_bytes", func(r *ContentRow) uint64 { return uint64(len(r.Body)) }),
+		u64("body_bytes", func(r *ContentRow) uint64 { return r.Bytes }),
 	}
 	return &block[ContentRow]{
 		table: "content", hashed: len(content), batchID: new(proto.ColFixedStr16), rowIx: new(proto.ColUInt32),
@@ -46,9 +47,10 @@ func newContents() *block[ContentRow] {
 
 // addContent stores a value of an attribute by its salted digest. The salt is
 // stored beside the body and dies with it; it is derived, so that a retry
-// writes the same row.
+// writes the same row. The digest is that of the whole value, also where what is
+// stored of it was cut.
 func (e *Encoder) addContent(r *Row, key string, v pcommon.Value) {
-	body := textOf(v)
+	body := e.textOf(v)
 	mac := hmac.New(sha256.New, e.content.Secret)
 	mac.Write([]byte(body))
 	salt := mac.Sum(nil)[:16]
@@ -58,7 +60,8 @@ func (e *Encoder) addContent(r *Row, key string, v pcommon.Value) {
 	digest := hex.EncodeToString(h.Sum(nil))
 	e.refs = append(e.refs, Attr{Key: key, Value: digest})
 	e.contents.append(&ContentRow{
-		Tenant: r.Tenant, Digest: digest, TS: r.TS / 1e6, Role: key, Salt: hex.EncodeToString(salt), Body: body,
+		Tenant: r.Tenant, Digest: digest, TS: r.TS / 1e6, Role: key,
+		Salt: hex.EncodeToString(salt), Body: cutTo(r, body, e.limits.ContentBytes), Bytes: uint64(len(body)),
 	})
 	e.stats.Contents++
 }

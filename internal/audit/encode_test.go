@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,8 +68,14 @@ func columnsOf(t *testing.T, enc *Encoded) map[string]proto.ColResult {
 	t.Helper()
 	results := make(proto.Results, 0, len(enc.Input))
 	for _, in := range enc.Input {
-		column := proto.ColResult(proto.NewMap(new(proto.ColStr).LowCardinality(), new(proto.ColStr)))
-		if in.Data.Type() != "Map(LowCardinality(String), String)" {
+		mapping := proto.NewMap(new(proto.ColStr).LowCardinality(), new(proto.ColStr))
+		var column proto.ColResult
+		switch in.Data.Type() {
+		case "Map(LowCardinality(String), String)":
+			column = mapping
+		case "Array(Map(LowCardinality(String), String))":
+			column = proto.NewArray(mapping)
+		default:
 			var auto proto.ColAuto
 			require.NoError(t, auto.Infer(in.Data.Type()))
 			column = auto.Data
@@ -154,18 +161,92 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-func BenchmarkEncode(b *testing.B) {
+// BenchmarkEncode is what the exporter does to spans that have been decoded:
+// attributes into columns, the block in format Native, its digest.
+func TestLinksAreKept(t *testing.T) {
+	td := chats(3)
+	s := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(1)
+	for i := range maxLinks + 2 {
+		link := s.Links().AppendEmpty()
+		link.SetTraceID(pcommon.TraceID{7, byte(i)})
+		link.SetSpanID(pcommon.SpanID{8, byte(i)})
+	}
+	s.Links().At(0).Attributes().PutStr("role", "handed over")
+	s.Links().At(0).Attributes().PutStr("gen_ai.input.messages", "content")
+	s.Events().AppendEmpty().SetName("retry")
+	s.Events().AppendEmpty().SetName(attr.AttributionEvent)
+	stats, err := NewEncoder(Limits{}, Content{}).Encode(td, now, func(enc *Encoded) error {
+		cols := columnsOf(t, enc)
+		traces := cols["link_trace_ids"].(*proto.ColArr[string])
+		assert.Empty(t, traces.Row(0))
+		require.Len(t, traces.Row(1), maxLinks)
+		assert.Equal(t, "07010000000000000000000000000000", traces.Row(1)[1])
+		assert.Empty(t, traces.Row(2))
+		assert.Equal(t, "0801000000000000", cols["link_span_ids"].(*proto.ColArr[string]).Row(1)[1])
+		attrs := cols["link_attrs"].(*proto.ColArr[map[string]string])
+		assert.Equal(t, map[string]string{"role": "handed over"}, attrs.Row(1)[0], "without content")
+		assert.Len(t, attrs.Row(1), maxLinks)
+		assert.Equal(t, []string{"retry"}, cols["event_names"].(*proto.ColArr[string]).Row(1))
+		assert.Equal(t, uint32(2), cols["attrs_truncated"].(*proto.ColUInt32).Row(1))
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 2, stats.Truncated, "what is left out is counted")
+}
+
+func TestContentIsBounded(t *testing.T) {
+	td := chats(1)
+	td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().PutStr("gen_ai.input.messages", strings.Repeat("x", 100))
+	e := NewEncoder(Limits{ContentBytes: 10}, Content{Enabled: true, Secret: []byte("0123456789abcdef")})
+	stats, err := e.Encode(td, now, func(enc *Encoded) error {
+		if enc.Table == "content" {
+			cols := columnsOf(t, enc)
+			assert.Equal(t, strings.Repeat("x", 10)+cutMark, cols["body"].(*proto.ColStr).Row(0))
+			assert.Equal(t, uint64(100), cols["body_bytes"].(*proto.ColUInt64).Row(0), "of the whole")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 1, stats.Contents)
+	assert.Equal(t, 1, stats.Truncated)
+}
+
+// BenchmarkEncodeWithDecode is all that the exporter does for a batch but send
+// it: genai.Decode, then rows, columns, digest and Native block.
+func BenchmarkEncodeWithDecode(b *testing.B) {
 	td := chats(8192)
+	benchmark(b, func(e *Encoder, emit func(*Encoded) error) error {
+		_, err := e.Encode(td, now, emit)
+		return err
+	})
+}
+
+// BenchmarkEncodeWithoutDecode leaves genai.Decode out: it is decoded once.
+func BenchmarkEncodeWithoutDecode(b *testing.B) {
+	td := chats(8192)
+	decoded := false
+	benchmark(b, func(e *Encoder, emit func(*Encoded) error) error {
+		e.reset()
+		if !decoded {
+			e.batch.Decode(td, &e.opts)
+			decoded = true
+		}
+		_, err := e.encode(now.UnixNano(), emit)
+		return err
+	})
+}
+
+func benchmark(b *testing.B, encode func(*Encoder, func(*Encoded) error) error) {
+	b.Helper()
 	e := NewEncoder(Limits{}, Content{})
 	rows, size := 0, 0
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := e.Encode(td, now, func(enc *Encoded) error {
+		require.NoError(b, encode(e, func(enc *Encoded) error {
 			rows += enc.Rows
 			size = len(enc.Native)
 			return nil
-		})
-		require.NoError(b, err)
+		}))
 	}
 	require.Equal(b, b.N*8192, rows)
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")

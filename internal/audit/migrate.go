@@ -15,7 +15,9 @@ var ErrChangedMigration = errors.New("the store has another text of this migrati
 // Migrate brings the store to the newest schema and returns the names of the
 // steps it ran, or with Options.DryRun the steps it would run. Every step is
 // idempotent, so several may migrate at once and a step that failed half-way is
-// simply run again. Errors name the step: "creating table actions: ...".
+// simply run again. Where a table or view was dropped although the log lists its
+// step, that step and all after it run again. Errors name the step: "creating
+// table actions: ...".
 func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []string, err error) {
 	steps, err := Steps(opts)
 	if err != nil {
@@ -26,6 +28,11 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 	if err != nil {
 		return nil, fmt.Errorf("reading schema_migrations: %w", err)
 	}
+	present, err := objects(ctx, conn, &opts)
+	if err != nil {
+		return nil, fmt.Errorf("reading system.tables: %w", err)
+	}
+	again := false // what follows a table made anew may have to alter it
 	for _, step := range steps {
 		if step.Version < versionOfLog && len(done) > 0 {
 			continue
@@ -34,7 +41,10 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 			if sum != step.Checksum {
 				return applied, fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
 			}
-			continue
+			again = again || step.creates != "" && !present[step.creates]
+			if !again {
+				continue
+			}
 		}
 		if !opts.DryRun {
 			if err := run(ctx, conn, &opts, &step); err != nil {
@@ -69,6 +79,24 @@ func appliedSteps(ctx context.Context, conn driver.Conn, o *Options) (map[uint32
 		done[version] = sum
 	}
 	return done, rows.Err()
+}
+
+// objects returns the names of the tables and views that the database has.
+func objects(ctx context.Context, conn driver.Conn, o *Options) (map[string]bool, error) {
+	rows, err := conn.Query(ctx, "SELECT name FROM system.tables WHERE database = ?", o.Database)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	present := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		present[name] = true
+	}
+	return present, rows.Err()
 }
 
 // versionOfLog is the migration that creates schema_migrations itself; what runs

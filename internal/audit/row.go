@@ -57,7 +57,11 @@ type Row struct {
 	DecisionID, DecisionEffect        string
 	DecisionReason, DecisionRule      string
 	Attrs, ResourceAttrs, ContentRefs []Attr // sorted by key, keys distinct
-	Truncated                         uint32 // attribute values cut or left out
+	Truncated                         uint32 // attribute values, links and events cut or left out
+
+	LinkTraceIDs, LinkSpanIDs []string // lower-case hex, one a link
+	LinkAttrs                 [][]Attr // each sorted by key; as many as links
+	EventNames                []string // in order, corrections of ours aside
 }
 
 // Attr is one attribute, stringified.

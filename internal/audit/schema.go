@@ -88,6 +88,7 @@ type Step struct {
 	Name     string // "creating table actions"
 	SQL      string
 	Checksum string // of the template, so that options do not change it
+	creates  string // the table or view, "" where the step makes none
 }
 
 // Steps returns all migrations in order.
@@ -114,6 +115,9 @@ func Steps(opts Options) ([]Step, error) {
 	return steps, nil
 }
 
+// creation finds what a step makes.
+var creation = regexp.MustCompile(`(?m)^CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?\{db\}\.([a-z_]+)`)
+
 // readStep reads "0003_actions.sql": the number is the version, the first line
 // a comment that names the step.
 func readStep(file string, o *Options) (Step, error) {
@@ -131,7 +135,12 @@ func readStep(file string, o *Options) (Step, error) {
 		return Step{}, errors.New("the first line must be a comment that names the step")
 	}
 	sum := sha256.Sum256(text)
+	creates := ""
+	if m := creation.FindStringSubmatch(body); m != nil {
+		creates = m[1]
+	}
 	return Step{
+		creates: creates,
 		Version:  uint32(version),
 		Name:     o.render(strings.TrimPrefix(name, "-- ")),
 		SQL:      strings.TrimSpace(o.render(body)),

@@ -91,6 +91,10 @@ func newActions() *block[Row] {
 		mapping("resource", func(r *Row) []Attr { return r.ResourceAttrs }),
 		mapping("content_refs", func(r *Row) []Attr { return r.ContentRefs }),
 		u32("attrs_truncated", func(r *Row) uint32 { return r.Truncated }),
+		texts("link_trace_ids", func(r *Row) []string { return r.LinkTraceIDs }),
+		texts("link_span_ids", func(r *Row) []string { return r.LinkSpanIDs }),
+		mappings("link_attrs", func(r *Row) [][]Attr { return r.LinkAttrs }),
+		lowCards("event_names", func(r *Row) []string { return r.EventNames }),
 	}
 	written := []column[Row]{
 		nanos("ts", func(r *Row) int64 { return r.TS }),

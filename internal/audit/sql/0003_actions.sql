@@ -98,6 +98,12 @@ CREATE TABLE IF NOT EXISTS {db}.actions{on_cluster}
     content_refs    Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     attrs_truncated UInt32 CODEC(T64, ZSTD(1)),
 
+    -- one element a link, all three of equal length
+    link_trace_ids  Array(String) CODEC(ZSTD(1)),
+    link_span_ids   Array(String) CODEC(ZSTD(1)),
+    link_attrs      Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
+    event_names     Array(LowCardinality(String)) CODEC(ZSTD(1)),
+
     schema_v        UInt16,
     writer_id       LowCardinality(String),
     writer_epoch    UInt64 CODEC(DoubleDelta, ZSTD(1)),
