@@ -94,7 +94,7 @@ func habitOf(c *context, a *Action) habit {
 func dialectHabit(c *context, a *Action) habit {
 	switch a.Dialect {
 	case DialectStrands:
-		if a.Provider == "anthropic" || a.Provider == "aws.bedrock" {
+		if !c.cacheInside && (a.Provider == "anthropic" || a.Provider == "aws.bedrock") {
 			return habit{cache: beside}
 		}
 		return habit{cache: inside}

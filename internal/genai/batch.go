@@ -104,7 +104,7 @@ func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
 				i++
 				it.clear()
 				it.Resource, it.Scope, it.Span = rs.Resource(), ss.Scope(), span
-				c.name, c.aiMajor = span.Name(), 0
+				c.name, c.aiMajor, c.cacheInside = span.Name(), 0, false
 				b.r.scan(span.Attributes())
 				it.hasOwn = b.r.own
 				it.tenant, it.main = c.tenant, c.main

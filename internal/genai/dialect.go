@@ -57,6 +57,9 @@ type context struct {
 	user    string
 	main    Agent
 	aiMajor int // AI SDK major version; 0 if unknown
+	// cacheInside: the span's emitter is a release that counts the cache inside
+	// the input, where older ones did not.
+	cacheInside bool
 	byScope *dialect
 	rules   []AccountingRule // the operator's
 }

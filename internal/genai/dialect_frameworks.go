@@ -20,10 +20,14 @@ var strands = dialect{name: DialectStrands, kind: func(r *reader, _ *context) Ki
 		return ""
 	}
 	return KindStep // the nameless loop cycle
-}, refine: func(_ *reader, _ *context, a *Action) {
+}, refine: func(r *reader, c *context, a *Action) {
 	if a.Agent.ID == "agent" { // the library's default, shared by all
 		a.Agent.ID = ""
 	}
+	// The Python library began to count the cache inside the input in the release
+	// in which it took the conventions' names for it (seen: 1.45 and 1.55).
+	c.cacheInside = strings.HasPrefix(c.scope, "strands.telemetry") &&
+		(r.rankIs(nRead, tokens+"cache_read.input_tokens") || r.rankIs(nWrite, tokens+"cache_creation.input_tokens"))
 }}
 
 // adk reads Google's Agent Development Kit.
