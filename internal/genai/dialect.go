@@ -60,8 +60,8 @@ type context struct {
 	// cacheInside: the span's emitter is a release that counts the cache inside
 	// the input, where older ones did not.
 	cacheInside bool
-	byScope *dialect
-	rules   []AccountingRule // the operator's
+	byScope     *dialect
+	rules       []AccountingRule // the operator's
 }
 
 // scopeDialects recognises emitters by the beginning of their scope name.
