@@ -42,6 +42,7 @@ type Budget struct {
 	period     period
 	selects    []selector
 	projection *projection
+	pairs      []burnPair
 }
 
 // Period returns the period as budget files write it.
@@ -298,7 +299,7 @@ func (b *Budget) parseProjection(d *projectionDef) error {
 		}
 		p.spend = *v * b.Unit.Scale()
 	}
-	b.projection = p
+	b.projection, b.pairs = p, b.period.burnPairs()
 	return nil
 }
 
