@@ -25,8 +25,9 @@ type cell struct {
 	path       []point
 	slots      []slot // rolling windows only
 	burns      []burnRing
-	warned     int  // thresholds passed
-	exceeded   bool // reported
+	warned     int    // thresholds passed
+	exceeded   bool   // reported
+	pardon     uint64 // what a person released: 0 nothing, 1 the projection, 2 the limit
 	projected  bool
 	mayWarn    bool  // the warning of the projection fires
 	calm       int64 // since when the projection is below the limit, 0 if it is not
@@ -58,7 +59,7 @@ func (a *account) cell(b *Budget, life *totals) *cell {
 		}
 	}
 	c := &cell{budget: b.ID, period: b.Period()}
-	if b.period.kind == lifetime {
+	if b.period.kind == lifetime || b.period.kind == run {
 		c.now = *life // a budget that is new finds what was spent before it
 	}
 	a.cells = append(a.cells, c)
@@ -86,6 +87,9 @@ func (l *Ledger) chargeCell(a *account, c *cell, b *Budget, e *entry, events []E
 	c.decay(b, prior, e.end, amount)
 	c.trace(b)
 	c.burn(b, e, amount)
+	if c.end != 0 && l.clock >= c.end {
+		return events // late for a period that is over
+	}
 	if b.Unit == USD && e.free {
 		return events // a free call never trips a budget
 	}

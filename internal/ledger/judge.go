@@ -95,7 +95,7 @@ func (l *Ledger) resolve(a *account, c *cell, b *Budget, now int64, reason strin
 	if c.exceeded {
 		over(BudgetExceeded, "limit")
 	}
-	c.exceeded, c.warned = false, 0
+	c.exceeded, c.warned, c.pardon = false, 0, 0
 	return events
 }
 
@@ -123,6 +123,9 @@ func (l *Ledger) event(a *account, c *cell, b *Budget, action ID, now int64) Eve
 // halt latches a halt or denial, once for each budget and key.
 func (l *Ledger) halt(a *account, c *cell, b *Budget, effect Effect, rule string, action ID, now int64, events []Event) []Event {
 	if b.Mode != Enforce || effect == EffectWarn {
+		return events
+	}
+	if c.pardon >= gravity(rule) {
 		return events
 	}
 	held := l.halts[a.accountKey]
@@ -202,8 +205,17 @@ var (
 	ErrNoReason = errors.New("a release needs a person and a reason")
 )
 
-// Release lifts one halt for a person, who must say why. It is lifted until the
-// budget trips again.
+// gravity orders the rules of halts for pardons.
+func gravity(rule string) uint64 {
+	if rule == "limit" {
+		return 2
+	}
+	return 1
+}
+
+// Release lifts one halt for a person, who must say why. The rule that halted
+// does not halt this key again before the period or the limit is a new one; the
+// limit itself still halts what only a projection had halted.
 func (l *Ledger) Release(h Halt, by, reason string, now time.Time) (Event, error) {
 	if by == "" || reason == "" {
 		return Event{}, ErrNoReason
@@ -211,6 +223,13 @@ func (l *Ledger) Release(h Halt, by, reason string, now time.Time) (Event, error
 	events := l.lift(h.accountKey(), h.Budget, by, reason, now.UnixNano(), nil)
 	if len(events) == 0 {
 		return Event{}, ErrNoHalt
+	}
+	if a := l.find(h.accountKey()); a != nil {
+		for _, c := range a.cells {
+			if c.budget == h.Budget {
+				c.pardon = max(c.pardon, gravity(events[0].Rule))
+			}
+		}
 	}
 	return events[0], nil
 }
@@ -255,6 +274,7 @@ func (l *Ledger) closePeriod(a *account, c *cell, b *Budget, now int64, events [
 func (l *Ledger) Tick(now time.Time) []Event {
 	var events []Event
 	t := now.UnixNano()
+	l.clock = max(l.clock, t)
 	for _, h := range l.Halts() {
 		if !h.Until.IsZero() && !h.Until.After(now) {
 			events = l.lift(h.accountKey(), h.Budget, "", "the period ended", t, events)
@@ -266,7 +286,6 @@ func (l *Ledger) Tick(now time.Time) []Event {
 		}
 		if c.end != 0 && t >= c.end {
 			events = l.resolve(a, c, b, t, "the period ended", events, false)
-			c.warned = len(b.WarnAt)
 			return
 		}
 		if c.exceeded || t < c.now.last {

@@ -29,6 +29,7 @@ type Ledger struct {
 	actions  actions
 	counters Counters
 	now      int64 // the latest end of any span
+	clock    int64 // the latest time that Tick was told
 }
 
 type accountKey struct {
@@ -118,11 +119,15 @@ func entryOf(c *Charge) entry {
 	return e
 }
 
+// minKeys lets the keys of one charge live side by side.
+const minKeys = 16
+
 // New returns an empty ledger under the given budgets; nil means none.
 func New(b *Budgets, opt Options) *Ledger {
 	if opt.MaxKeys <= 0 {
 		opt.MaxKeys = 200_000
 	}
+	opt.MaxKeys = max(opt.MaxKeys, minKeys)
 	if opt.MaxActions <= 0 {
 		opt.MaxActions = 1_000_000
 	}
@@ -140,7 +145,7 @@ func New(b *Budgets, opt Options) *Ledger {
 func (l *Ledger) clear() {
 	l.accounts, l.halts, l.newest = map[accountKey]*account{}, map[accountKey][]Halt{}, nil
 	l.actions = actions{seen: map[ID]struct{}{}}
-	l.counters, l.now = Counters{}, 0
+	l.counters, l.now, l.clock = Counters{}, 0, 0
 }
 
 // Charge charges one action to each of its keys once. A second charge of the
@@ -194,7 +199,7 @@ func (l *Ledger) post(scope Scope, key string, c *Charge, e *entry, r *Result) {
 	if scope == Agent && key == c.Agent {
 		a.own = a.own.Plus(e.usd)
 	}
-	runCharged := false
+	var runBefore *totals
 	for _, b := range l.budgets.byScope[scope] {
 		if !b.matches(&c.Scopes) {
 			continue
@@ -205,13 +210,12 @@ func (l *Ledger) post(scope Scope, key string, c *Charge, e *entry, r *Result) {
 				continue
 			}
 			into = l.account(accountKey{scope: scope, tenant: c.Tenant, key: key, run: c.Run})
-			start = into.life
-			if !runCharged {
+			if runBefore == nil { // the first run budget of this charge books it
+				was := into.life
+				runBefore = &was
 				into.life.add(e)
-				runCharged = true
-			} else {
-				start = totals{} // unknown before: the cell exists or starts here
 			}
+			start = *runBefore
 		}
 		r.Events = l.chargeCell(into, into.cell(b, &start), b, e, r.Events)
 	}

@@ -188,6 +188,7 @@ func (c *codec) cell(v *cell) {
 	c.bool(&v.projected)
 	c.bool(&v.mayWarn)
 	c.i64(&v.calm)
+	c.u64(&v.pardon)
 }
 
 func (c *codec) halt(h *Halt) {
@@ -253,6 +254,7 @@ func (l *Ledger) Snapshot() []byte {
 
 func (l *Ledger) state(c *codec, accounts *[]*account, halts *[]Halt, queue *[]stamped) {
 	c.i64(&l.now)
+	c.i64(&l.clock)
 	for _, v := range []*uint64{&l.counters.EvictedKeys, &l.counters.LoadedKeys, &l.counters.EarlyActions, &l.counters.LateUnkept} {
 		c.u64(v)
 	}
