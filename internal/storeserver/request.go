@@ -153,13 +153,13 @@ func (s *Server) statement(c *call, values url.Values, body io.Reader, r *http.R
 
 var errTooLong = errors.New("too long")
 
-// readAtMost reads everything, or limit bytes and errTooLong.
+// readAtMost reads everything, or one byte more than limit and errTooLong.
 func readAtMost(r io.Reader, limit int64) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, limit))
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(text)) == limit {
+	if int64(len(text)) > limit {
 		return text, errTooLong
 	}
 	return text, nil

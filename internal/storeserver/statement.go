@@ -32,7 +32,7 @@ func parse(sql string) statement {
 		case st.verb == "":
 			st.verb = upper
 			st.stateful = upper == "SET" || upper == "USE"
-		case upper == "TEMPORARY" && before == "CREATE":
+		case upper == "TEMPORARY" && st.verb == "CREATE":
 			st.stateful = true
 		case (upper == "INFILE" && before == "FROM") || (upper == "OUTFILE" && before == "INTO"):
 			st.localFile = true
@@ -41,24 +41,45 @@ func parse(sql string) statement {
 				return st // rows may follow that are no words
 			}
 			st.verb = "INSERT SELECT"
-		case st.verb == "INSERT" && upper == "SETTINGS":
+		case st.verb == "INSERT" && upper == "SETTINGS" && sc.assigns():
 			head = at
-		case upper == "FORMAT":
-			name, _, nameEnd := sc.next()
-			if name == "" {
-				return st
+		case upper == "FORMAT" && st.verb == "INSERT":
+			name, nameAt, nameEnd := sc.next()
+			if name == "" || strings.TrimSpace(sql[at+len(word):nameAt]) != "" {
+				return st // a column or a table of that name
 			}
-			st.format = name
-			if st.verb == "INSERT" {
-				if head < 0 {
-					head = at
-				}
-				st.insertEnd, st.dataAt = head, skipBlank(sql, nameEnd)
-				return st
+			if head < 0 {
+				head = at
+			}
+			st.format, st.insertEnd, st.dataAt = name, head, skipBlank(sql, nameEnd)
+			return st
+		case upper == "FORMAT":
+			if name, ok := sc.formatClause(); ok {
+				st.format = name
 			}
 		}
 		before = strings.ToUpper(word)
 	}
+}
+
+// formatClause looks whether what follows the word FORMAT is a format's name and
+// the end of the statement, or of its main part: format is a function, and a name
+// that columns have, too.
+func (s scanner) formatClause() (name string, ok bool) {
+	start := s.pos
+	name, at, end := s.next()
+	if name == "" || strings.TrimSpace(s.sql[start:at]) != "" {
+		return "", false
+	}
+	next, nextAt, _ := s.next()
+	between := strings.Trim(s.sql[end:nextAt], " \t\r\n;")
+	return name, between == "" && (next == "" || strings.EqualFold(next, "SETTINGS"))
+}
+
+// assigns looks whether "name =" follows, as after SETTINGS.
+func (s scanner) assigns() bool {
+	_, _, end := s.next()
+	return strings.HasPrefix(strings.TrimLeft(s.sql[end:], " \t\r\n"), "=")
 }
 
 // skipBlank returns where the rows begin after a FORMAT clause: ClickHouse skips
