@@ -87,11 +87,11 @@ type budgetDef struct {
 	ID             string            `yaml:"id"`
 	Scope          string            `yaml:"scope"`
 	Select         map[string]string `yaml:"select"`
-	LimitUSD       *yaml.Node        `yaml:"limit_usd"`
-	LimitTokens    *yaml.Node        `yaml:"limit_tokens"`
-	LimitCalls     *yaml.Node        `yaml:"limit_calls"`
-	LimitToolCalls *yaml.Node        `yaml:"limit_tool_calls"`
-	LimitWallClock *yaml.Node        `yaml:"limit_wall_clock"`
+	LimitUSD       yaml.Node         `yaml:"limit_usd"`
+	LimitTokens    yaml.Node         `yaml:"limit_tokens"`
+	LimitCalls     yaml.Node         `yaml:"limit_calls"`
+	LimitToolCalls yaml.Node         `yaml:"limit_tool_calls"`
+	LimitWallClock yaml.Node         `yaml:"limit_wall_clock"`
 	Period         string            `yaml:"period"`
 	Timezone       string            `yaml:"timezone"`
 	WarnAt         []float64         `yaml:"warn_at"`
@@ -306,8 +306,8 @@ func (b *Budget) parseProjection(d *projectionDef) error {
 // parseLimit takes the one limit of the budget.
 func (b *Budget) parseLimit(d *budgetDef) error {
 	found := 0
-	for i, n := range []*yaml.Node{d.LimitUSD, d.LimitTokens, d.LimitCalls, d.LimitToolCalls, d.LimitWallClock} {
-		if n == nil {
+	for i, n := range []*yaml.Node{&d.LimitUSD, &d.LimitTokens, &d.LimitCalls, &d.LimitToolCalls, &d.LimitWallClock} {
+		if n.IsZero() {
 			continue
 		}
 		found++

@@ -151,6 +151,9 @@ func (c *cell) slide(b *Budget, now int64) {
 	for drop < len(c.slots) && c.slots[drop].at <= now-int64(b.period.roll)-int64(b.period.roll)/rollingSlots {
 		drop++
 	}
+	if drop == 0 {
+		return
+	}
 	c.slots = slices.Delete(c.slots, 0, drop)
 	last := c.now.last
 	c.now = totals{last: last}
@@ -200,6 +203,7 @@ func (c *cell) project(b *Budget, now int64) (Projection, bool) {
 	if p == nil || c.now.first == 0 || now < c.now.first {
 		return Projection{}, false
 	}
+	enough := true
 	scale := b.Unit.Scale()
 	elapsed := seconds(c.now.last - c.now.first)
 	spent := c.now.in(b).Float()
@@ -213,6 +217,9 @@ func (c *cell) project(b *Budget, now int64) (Projection, bool) {
 	if elapsed <= 0 {
 		return out, false
 	}
+	if c.now.calls+c.now.tools < p.calls || elapsed < p.elapsed.Seconds() || spent < p.spend {
+		enough = false
+	}
 	h := b.period.halfLife()
 	faded := c.ewma * math.Exp2(-seconds(now-c.now.last)/h)
 	long := spent / elapsed
@@ -224,8 +231,7 @@ func (c *cell) project(b *Budget, now int64) (Projection, bool) {
 	left := b.Limit.Float() - spent
 	out.ExhaustEarliest = exhaustion(now, left, max(long, short))
 	out.ExhaustLatest = exhaustion(now, left, min(long, short))
-	floors := c.now.calls+c.now.tools >= p.calls && elapsed >= p.elapsed.Seconds() && spent >= p.spend
-	return out, floors
+	return out, enough
 }
 
 // exhaustion is when the rest is used up; zero if not within a century.

@@ -45,7 +45,7 @@ func (l *Ledger) judge(a *account, c *cell, b *Budget, action ID, now int64, eve
 	case burn != nil && page && !c.projected:
 		c.projected = true
 		emit(BudgetProjected, "burn_rate", func(ev *Event) { ev.Burn = burn })
-	case (burn != nil && !page || enough && p.High > limit) && !c.mayWarn:
+	case (burn != nil && !page || enough && p.High > limit) && !c.mayWarn && !c.projected:
 		c.mayWarn = true
 		rule := "projection"
 		if burn != nil {

@@ -10,7 +10,8 @@ type Options struct {
 	// MaxKeys is how many keys live in memory, 200,000 by default.
 	MaxKeys int
 	// MaxActions and ActionTTL bound the memory of action ids: 1,000,000 ids and
-	// 24 h, measured by the ends of spans.
+	// 24 h, measured by the ends of spans. The caller clamps ends in the future:
+	// such an end would make the ledger forget ids too early.
 	MaxActions int
 	ActionTTL  time.Duration
 	// Evict stores the state of an idle key; Load finds it again, nil if there
@@ -170,7 +171,7 @@ var noKeys = make([]KeySpend, 0)
 func (l *Ledger) charge(c *Charge, r *Result) {
 	e := entryOf(c)
 	l.now = max(l.now, e.end)
-	r.Duplicate = !l.firstTime(c.Action, e.end)
+	r.Duplicate = !l.firstTime(c.Action)
 	if !r.Duplicate {
 		l.post(Tenant, c.Tenant, c, &e, r)
 		l.post(Project, c.Project, c, &e, r)
@@ -179,11 +180,11 @@ func (l *Ledger) charge(c *Charge, r *Result) {
 		l.post(Principal, c.Principal, c, &e, r)
 	}
 	for _, a := range c.Ancestors {
-		if a != "" && a != c.Agent && l.firstTime(derived(c.Action, 'a', a), e.end) {
+		if a != "" && a != c.Agent && l.firstTime(derived(c.Action, 'a', a)) {
 			l.post(Agent, a, c, &e, r)
 		}
 	}
-	if c.Root != "" && l.firstTime(derived(c.Action, 'r', ""), e.end) {
+	if c.Root != "" && l.firstTime(derived(c.Action, 'r', "")) {
 		l.post(DelegationRoot, c.Root, c, &e, r)
 	}
 }
@@ -336,19 +337,19 @@ type actions struct {
 }
 
 type stamped struct {
-	id  ID
-	end int64
+	id ID
+	at int64 // the ledger's latest end of a span when the id came
 }
 
 // firstTime remembers the id and reports whether it was new.
-func (l *Ledger) firstTime(id ID, end int64) bool {
+func (l *Ledger) firstTime(id ID) bool {
 	q := &l.actions
 	if _, known := q.seen[id]; known {
 		return false
 	}
 	oldest := l.now - int64(l.opt.ActionTTL)
-	for len(q.seen) > 0 && (q.queue[q.head].end < oldest || len(q.seen) >= l.opt.MaxActions) {
-		if q.queue[q.head].end >= oldest {
+	for len(q.seen) > 0 && (q.queue[q.head].at < oldest || len(q.seen) >= l.opt.MaxActions) {
+		if q.queue[q.head].at >= oldest {
 			l.counters.EarlyActions++
 		}
 		delete(q.seen, q.queue[q.head].id)
@@ -359,7 +360,7 @@ func (l *Ledger) firstTime(id ID, end int64) bool {
 		q.head = 0
 	}
 	q.seen[id] = struct{}{}
-	q.queue = append(q.queue, stamped{id, max(end, oldest)})
+	q.queue = append(q.queue, stamped{id, l.now})
 	return true
 }
 

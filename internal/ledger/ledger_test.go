@@ -138,7 +138,7 @@ func TestOrderAndDuplicates(t *testing.T) {
 		}
 		stored := map[string][]byte{}
 		l := New(budgets(t, everything), Options{
-			MaxKeys: 16, Evict: func(k string, b []byte) { stored[k] = b }, Load: func(k string) []byte { return stored[k] },
+			MaxKeys: 16, ActionTTL: 48 * time.Hour, Evict: func(k string, b []byte) { stored[k] = b }, Load: func(k string) []byte { return stored[k] },
 		})
 		order := append(r.Perm(len(charges)), r.Perm(len(charges))...)
 		for _, i := range order {
@@ -162,7 +162,8 @@ func TestRestart(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		charges := randomCharges(r, 400)
 		b := budgets(t, everything)
-		one, two := New(b, Options{}), New(b, Options{})
+		opt := Options{ActionTTL: 48 * time.Hour}
+		one, two := New(b, opt), New(b, opt)
 		for i := range charges {
 			first, second := one.Charge(&charges[i]), two.Charge(&charges[i])
 			require.Equal(t, first, second)
@@ -170,7 +171,7 @@ func TestRestart(t *testing.T) {
 				continue
 			}
 			snapshot := two.Snapshot()
-			two = New(b, Options{})
+			two = New(b, opt)
 			require.NoError(t, two.Restore(snapshot))
 			for k := range i + 1 {
 				again := two.Charge(&charges[k])
@@ -181,6 +182,64 @@ func TestRestart(t *testing.T) {
 			require.Equal(t, one.Halts(), two.Halts())
 		}
 	}
+}
+
+// The seed's scenario: 87 USD after 30 s of a session of 100 USD.
+func TestSeedScenario(t *testing.T) {
+	l := New(budgets(t, `version: 1
+budgets: [{id: cap, scope: session, limit_usd: 100, on_exceed: halt, mode: enforce, controls: [A.8.16],
+  projection: {horizon: 15s, action: halt, floors: {calls: 5, elapsed: 5s, spend_usd: 10}}}]`), Options{})
+	s := Scopes{Tenant: "t", Session: "s"}
+	var events []Event
+	for i := range 5 {
+		require.Empty(t, events)
+		end := epoch.Add(time.Duration(i+1) * 6 * time.Second)
+		r := l.Charge(&Charge{Action: actionID(i), Scopes: s, Start: end.Add(-6 * time.Second), End: end, Kind: ModelCall, Cost: amount(t, "17.4")})
+		events = r.Events
+	}
+	require.Len(t, events, 2)
+	assert.Equal(t, BudgetProjected, events[0].Type)
+	ev := events[1]
+	assert.Equal(t, BudgetHalt, ev.Type)
+	assert.Equal(t, 87.0, ev.Observed.In(USD))
+	assert.InDelta(t, 2.9, ev.Projection.RateLong, 1e-9)
+	assert.InDelta(t, 130.5, ev.Projection.Low, 1e-9)
+	assert.InDelta(t, 140.1, ev.Projection.High, 0.2)
+	assert.InDelta(t, 13/2.9, ev.Projection.ExhaustLatest.Sub(ev.At).Seconds(), 1e-6)
+	assert.Len(t, ev.Trajectory, 5)
+	h, ok := l.Halted(&s)
+	require.True(t, ok)
+	assert.Equal(t, EffectHalt, h.Effect)
+	p, ok := l.Project("cap", "t", "s", "", ev.At.Add(time.Hour))
+	require.True(t, ok)
+	assert.InDelta(t, 87, p.Low, 0.001)
+}
+
+func TestLateSpansGoToTheirOwnDay(t *testing.T) {
+	l := New(budgets(t, `version: 1
+timezone: Europe/Berlin
+budgets: [{id: day, scope: tenant, limit_calls: 1, period: day, on_exceed: halt, mode: enforce}]`), Options{})
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	midnight := time.Date(2026, 3, 29, 0, 0, 0, 0, berlin)
+	s := Scopes{Tenant: "t"}
+	n := 0
+	charge := func(at time.Time) []Event {
+		n++
+		return l.Charge(&Charge{Action: actionID(n), Scopes: s, Start: at, End: at, Kind: ModelCall}).Events
+	}
+	require.Empty(t, charge(midnight.Add(-time.Hour)))
+	require.Len(t, charge(midnight.Add(-time.Minute)), 2)
+	events := l.Tick(midnight)
+	require.Len(t, events, 2, "the halt is released, the finding resolved")
+	require.Empty(t, l.Tick(midnight.Add(time.Second)))
+	require.Empty(t, charge(midnight.Add(-time.Second)), "yesterday alerts nobody")
+	require.Empty(t, charge(midnight.Add(time.Second)))
+	require.Empty(t, charge(midnight.Add(-2*time.Second)))
+	_, halted := l.Halted(&s)
+	assert.False(t, halted)
+	assert.Equal(t, SumOf(1), l.Balances(&s, midnight)[0].Spent)
+	assert.Equal(t, SumOf(4), l.Balances(&s, midnight.Add(-1))[0].Spent)
 }
 
 func TestPeriodsAcrossClockChanges(t *testing.T) {

@@ -267,7 +267,7 @@ func (l *Ledger) state(c *codec, accounts *[]*account, halts *[]Halt, queue *[]s
 	each(c, halts, c.halt)
 	each(c, queue, func(s *stamped) {
 		c.id(&s.id)
-		c.i64(&s.end)
+		c.i64(&s.at)
 	})
 }
 
