@@ -27,6 +27,7 @@ type Ledger struct {
 	accounts map[accountKey]*account
 	newest   *account // ring of accounts by use, newest first
 	halts    map[accountKey][]Halt
+	recent   [scopes]*account // the last one of each scope: most charges repeat it
 	actions  actions
 	counters Counters
 	now      int64 // the latest end of any span
@@ -257,7 +258,12 @@ func (l *Ledger) Budgets() *Budgets { return l.budgets }
 
 // find returns the account of a key, from storage if need be, or nil.
 func (l *Ledger) find(k accountKey) *account {
+	if a := l.recent[k.scope]; a != nil && a.accountKey == k {
+		l.touch(a)
+		return a
+	}
 	if a := l.accounts[k]; a != nil {
+		l.recent[k.scope] = a
 		l.touch(a)
 		return a
 	}
@@ -295,6 +301,9 @@ func (l *Ledger) insert(a *account) {
 		}
 		l.unlink(old)
 		delete(l.accounts, old.accountKey)
+		if l.recent[old.scope] == old {
+			l.recent[old.scope] = nil
+		}
 		l.counters.EvictedKeys++
 	}
 	l.accounts[a.accountKey] = a
