@@ -12,7 +12,6 @@ type burnRing struct {
 	newest int64 // number of the newest slot
 	amount [burnSlots]float64
 	calls  [burnSlots]uint32
-	firing bool
 }
 
 type burnPair struct {

@@ -174,8 +174,8 @@ func (c *cell) decay(b *Budget, prior, end int64, amount float64) {
 	if prior == 0 {
 		prior = c.now.last
 	}
-	c.ewma *= math.Exp2(-seconds(c.now.last-prior) / h)
-	c.ewma += amount * math.Exp2(-seconds(c.now.last-end)/h)
+	c.ewma *= fade(seconds(c.now.last-prior) / h)
+	c.ewma += amount * fade(seconds(c.now.last-end)/h)
 }
 
 func seconds(ns int64) float64 { return float64(ns) / 1e9 }
@@ -221,10 +221,10 @@ func (c *cell) project(b *Budget, now int64) (Projection, bool) {
 		enough = false
 	}
 	h := b.period.halfLife()
-	faded := c.ewma * math.Exp2(-seconds(now-c.now.last)/h)
+	faded := c.ewma * fade(seconds(now-c.now.last)/h)
 	long := spent / elapsed
 	// Without the correction a young average would read far below the truth.
-	short := faded * math.Ln2 / h / (1 - math.Exp2(-seconds(now-c.now.first)/h))
+	short := faded * math.Ln2 / h / (1 - fade(seconds(now-c.now.first)/h))
 	out.RateLong, out.RateShort = long/scale, short/scale
 	ahead := out.Horizon.Seconds()
 	out.Low, out.High = (spent+min(long, short)*ahead)/scale, (spent+max(long, short)*ahead)/scale
@@ -232,6 +232,14 @@ func (c *cell) project(b *Budget, now int64) (Projection, bool) {
 	out.ExhaustEarliest = exhaustion(now, left, max(long, short))
 	out.ExhaustLatest = exhaustion(now, left, min(long, short))
 	return out, enough
+}
+
+// fade is the share of an amount that is left after so many half-lives.
+func fade(halves float64) float64 {
+	if halves == 0 {
+		return 1 // the usual case, and Exp2 is slow
+	}
+	return math.Exp2(-halves)
 }
 
 // exhaustion is when the rest is used up; zero if not within a century.

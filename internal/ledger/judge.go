@@ -185,7 +185,7 @@ func (l *Ledger) Halted(s *Scopes) (Halt, bool) {
 			}
 		}
 	}
-	for scope := Tenant; scope < scopes; scope++ {
+	for scope := range scopes {
 		if key := s.key(scope); key != "" || scope == Tenant {
 			look(scope, key)
 		}

@@ -108,6 +108,7 @@ func entryOf(c *Charge) entry {
 		e.calls = 1
 	case ToolCall:
 		e.tools = 1
+	case Other: // counts as nothing
 	}
 	p, known := c.Cost.Pico()
 	e.usd = SumOf(uint64(p))

@@ -26,20 +26,20 @@ func actionID(n int) (id ID) {
 	return id
 }
 
-func amount(t testing.TB, s string) pricing.Amount {
-	t.Helper()
+func amount(tb testing.TB, s string) pricing.Amount {
+	tb.Helper()
 	if s == "" {
 		return pricing.Amount{}
 	}
 	p, err := pricing.ParseUSD(s)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return pricing.KnownAmount(p)
 }
 
-func budgets(t testing.TB, text string) *Budgets {
-	t.Helper()
+func budgets(tb testing.TB, text string) *Budgets {
+	tb.Helper()
 	b, err := ParseBudgets("budgets.yaml", []byte(text))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return b
 }
 
@@ -123,7 +123,7 @@ func TestOrderAndDuplicates(t *testing.T) {
 			c := &charges[i]
 			p, _ := c.Cost.Pico()
 			keys := map[string]bool{}
-			for scope := Tenant; scope < scopes; scope++ {
+			for scope := range scopes {
 				keys[scope.String()+c.Tenant+c.key(scope)] = true
 			}
 			for _, a := range c.Ancestors {
@@ -146,7 +146,7 @@ func TestOrderAndDuplicates(t *testing.T) {
 		}
 		for i := range charges {
 			c := &charges[i]
-			for scope := Tenant; scope < scopes; scope++ {
+			for scope := range scopes {
 				got, ok := l.Spend(scope, c.Tenant, c.key(scope))
 				require.True(t, ok)
 				require.Equal(t, model[scope.String()+c.Tenant+c.key(scope)], got.USD.Big(), "seed %d %s %s", seed, scope, c.key(scope))
