@@ -104,7 +104,6 @@ func spanOf(td ptrace.Traces, i int) ptrace.Span {
 }
 
 func TestRealStore(t *testing.T) {
-	t.Skip("unfinished: the subtest that drops a table hangs; none of these has been seen to pass yet")
 	s := storetest.Start(t)
 
 	t.Run("a batch sent twice is stored once, unknown cost stays NULL", func(t *testing.T) {
@@ -142,7 +141,7 @@ func TestRealStore(t *testing.T) {
 	t.Run("a dropped table is made again", func(t *testing.T) {
 		r := newReal(t, s, "dropped", func(c *Config) { c.Retry.MaxElapsedTime = 2 * time.Second })
 		r.send(calls(0, 1))
-		r.exec("DROP TABLE {db}.actions SYNC")
+		r.exec("DROP TABLE {db}.actions")
 		r.send(calls(1, 2))
 		assert.Equal(t, "2", r.ask("SELECT toString(count()) FROM "+evActions))
 	})

@@ -39,13 +39,14 @@ type Query struct {
 
 // Engine runs queries in this process. It is safe for concurrent use.
 type Engine struct {
-	lib  *library
-	opts Options
-	base map[string]string
-	keep *handle // never used for queries: closing the last connection stops the engine
-	mu   sync.Mutex
-	idle [2][]*handle // by ReadOnly
-	slot [2]chan struct{}
+	lib    *library
+	opts   Options
+	base   map[string]string
+	keep   *handle // never used for queries: closing the last connection stops the engine
+	mu     sync.Mutex
+	closed bool         // guarded by mu
+	idle   [2][]*handle // by ReadOnly
+	slot   [2]chan struct{}
 }
 
 // Open boots the engine on a path.
@@ -70,12 +71,27 @@ func Open(opts Options) (*Engine, error) {
 	return e, nil
 }
 
-// Close waits for the running queries and shuts the engine down. No query may
-// be begun after it.
-func (e *Engine) Close() {
+// ErrClosed means that the engine was asked after its end.
+var ErrClosed = errors.New("the engine is closed")
+
+// Close waits for the running queries, until ctx ends, and shuts the engine down.
+// A query that goes on for longer cannot be stopped: it ends with the process,
+// and the error says so. Closing twice is harmless.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	closed := e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if closed {
+		return nil
+	}
 	for _, slot := range e.slot {
 		for range e.opts.Connections {
-			slot <- struct{}{}
+			select {
+			case slot <- struct{}{}: // never given back: no query may begin
+			case <-ctx.Done():
+				return fmt.Errorf("closing the engine while a query runs: %w", ctx.Err())
+			}
 		}
 	}
 	for _, list := range e.idle {
@@ -84,6 +100,14 @@ func (e *Engine) Close() {
 		}
 	}
 	e.lib.closeConn(e.keep)
+	return nil
+}
+
+// open reports whether queries may begin.
+func (e *Engine) open() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.closed
 }
 
 func (e *Engine) dial(readOnly bool) (*handle, error) {
@@ -117,6 +141,9 @@ func (e *Engine) Query(ctx context.Context, q Query) (*Result, error) {
 	if q.ReadOnly {
 		kind = 1
 	}
+	if !e.open() {
+		return nil, ErrClosed
+	}
 	select {
 	case e.slot[kind] <- struct{}{}:
 	case <-ctx.Done():
@@ -130,7 +157,7 @@ func (e *Engine) Query(ctx context.Context, q Query) (*Result, error) {
 	clean := false
 	defer func() { e.give(kind, conn, clean && !q.KeepsState) }()
 	if q.Database != "" {
-		if _, err := e.lib.run(conn, "USE "+quoteName(q.Database), "Null", nil); err != nil {
+		if _, err := e.lib.run(conn, "USE "+QuoteName(q.Database), "Null", nil); err != nil {
 			return nil, err
 		}
 	}
@@ -209,6 +236,7 @@ var escaper = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 // QuoteString writes s as a string literal of ClickHouse.
 func QuoteString(s string) string { return "'" + escaper.Replace(s) + "'" }
 
-func quoteName(s string) string {
+// QuoteName writes s as an identifier of ClickHouse.
+func QuoteName(s string) string {
 	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(s) + "`"
 }

@@ -42,7 +42,10 @@ func TestEngine(t *testing.T) {
 	var chErr *Error
 	require.ErrorAs(t, err, &chErr)
 	assert.Contains(t, chErr.Text, "Code: 164")
-	e.Close()
+	require.NoError(t, e.Close(context.Background()))
+	require.NoError(t, e.Close(context.Background()), "twice is harmless")
+	_, err = e.Query(context.Background(), Query{SQL: "SELECT 1"})
+	require.ErrorIs(t, err, ErrClosed)
 }
 
 func TestPackageForUnknownPlatform(t *testing.T) {

@@ -133,6 +133,9 @@ func (s *Server) statement(c *call, values url.Values, body io.Reader, r *http.R
 	if st.localFile {
 		return exception(codeNotImplemented, "INFILE and OUTFILE belong to a client; send the rows in the request")
 	}
+	if st.waitsForDrop {
+		return exception(codeNotImplemented, "DROP ... SYNC never returns in the embedded engine; leave SYNC out")
+	}
 	c.query.KeepsState = st.stateful
 	c.query.Format = first(st.format, values.Get("default_format"), r.Header.Get("X-ClickHouse-Format"), "TabSeparated")
 	if st.insertEnd < 0 {

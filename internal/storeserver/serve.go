@@ -36,8 +36,11 @@ const maxResultBytes = 1 << 30
 // drain is how long running queries may take when the server is told to stop.
 const drain = 20 * time.Second
 
+// lastWait is how long the engine waits for a query that outlived the drain.
+const lastWait = 2 * time.Second
+
 // Serve runs the engine behind ClickHouse's HTTP interface until ctx ends.
-func Serve(ctx context.Context, opts ServeOptions) error {
+func Serve(ctx context.Context, opts ServeOptions) (err error) {
 	path, err := filepath.Abs(opts.Path)
 	if err != nil {
 		return fmt.Errorf("--path %s: %w", opts.Path, err)
@@ -60,13 +63,21 @@ func Serve(ctx context.Context, opts ServeOptions) error {
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
+	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
 	handler := New(engine, Options{Database: opts.Database, User: opts.User, Password: opts.Password, Incoming: incoming})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	if opts.Ready != nil {
 		opts.Ready(listener.Addr().String(), version)
 	}
 	return runServer(ctx, server, listener, &opts)
+}
+
+// closeEngine waits for running queries a little longer; they cannot be stopped,
+// and what was acknowledged is safe without them.
+func closeEngine(ctx context.Context, engine *chdb.Engine) error {
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWait)
+	defer cancel()
+	return engine.Close(closing)
 }
 
 func runServer(ctx context.Context, server *http.Server, listener net.Listener, opts *ServeOptions) error {
@@ -109,11 +120,10 @@ func openEngine(ctx context.Context, opts *ServeOptions, path string) (*chdb.Eng
 	}
 	version, err := engine.Query(ctx, chdb.Query{SQL: "SELECT version()", Format: "TabSeparatedRaw"})
 	if err == nil && opts.Database != "" {
-		name := "`" + opts.Database + "`"
-		_, err = engine.Query(ctx, chdb.Query{SQL: "CREATE DATABASE IF NOT EXISTS " + name + " ENGINE = Atomic", Format: "Null"})
+		_, err = engine.Query(ctx, chdb.Query{SQL: "CREATE DATABASE IF NOT EXISTS " + chdb.QuoteName(opts.Database) + " ENGINE = Atomic", Format: "Null"})
 	}
 	if err != nil {
-		engine.Close()
+		_ = closeEngine(ctx, engine) // the first error is the one to show
 		return nil, "", fmt.Errorf("starting the engine on %s: %w", path, err)
 	}
 	return engine, string(trimLine(version.Body)), nil

@@ -90,6 +90,7 @@ func TestRequests(t *testing.T) {
 		{name: "sessions", method: "POST", target: "/?session_id=1", body: "SELECT 1", status: 501},
 		{name: "a client's file", method: "POST", target: "/", body: "INSERT INTO t FROM INFILE '/etc/passwd' FORMAT CSV", status: 501},
 		{name: "into a file", method: "POST", target: "/", body: "SELECT 1 INTO OUTFILE 'x'", status: 501},
+		{name: "a drop that never returns", method: "POST", target: "/", body: "DROP TABLE t SYNC", status: 501},
 		{name: "unknown path", method: "GET", target: "/metrics", status: 404},
 		{name: "unknown method", method: "DELETE", target: "/", status: 501},
 		{name: "bad revision", method: "POST", target: "/?client_protocol_version=x", body: "SELECT 1", status: 400},

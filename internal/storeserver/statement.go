@@ -13,6 +13,7 @@ type statement struct {
 	format            string // the FORMAT clause, "" if none
 	stateful          bool   // changes its connection: SET, USE, temporary tables
 	localFile         bool   // FROM INFILE, INTO OUTFILE: a client's business
+	waitsForDrop      bool   // DROP ... SYNC, which never returns in this engine
 }
 
 // parse looks at the words of a statement outside quotes, comments and
@@ -36,6 +37,8 @@ func parse(sql string) statement {
 			st.stateful = true
 		case (upper == "INFILE" && before == "FROM") || (upper == "OUTFILE" && before == "INTO"):
 			st.localFile = true
+		case st.verb == "DROP" && upper == "SYNC":
+			st.waitsForDrop = true
 		case st.verb == "INSERT" && (upper == "SELECT" || upper == "WITH" || upper == "VALUES"):
 			if upper == "VALUES" {
 				return st // rows may follow that are no words

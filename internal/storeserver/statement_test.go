@@ -14,6 +14,8 @@ func TestParse(t *testing.T) {
 		"/* INSERT */ -- x\nSELECT 'a''b\\'' FORMAT CSV": {verb: "SELECT", insertEnd: -1, dataAt: -1, format: "CSV"},
 		"SELECT (SELECT 1 FORMAT CSV)":                   {verb: "SELECT", insertEnd: -1, dataAt: -1},
 		"SELECT `FORMAT` FROM t":                         {verb: "SELECT", insertEnd: -1, dataAt: -1},
+		"DROP TABLE t SYNC":                              {verb: "DROP", insertEnd: -1, dataAt: -1, waitsForDrop: true},
+		"DROP TABLE `SYNC`":                              {verb: "DROP", insertEnd: -1, dataAt: -1},
 		"USE d":                                          {verb: "USE", insertEnd: -1, dataAt: -1, stateful: true},
 		"INSERT INTO t FORMAT CSV 1":                     {verb: "INSERT", insertEnd: 14, dataAt: 25, format: "CSV"},
 		"INSERT INTO t FORMAT CSV;\n1":                   {verb: "INSERT", insertEnd: 14, dataAt: 26, format: "CSV"},
