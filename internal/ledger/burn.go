@@ -61,8 +61,11 @@ func (c *cell) burn(b *Budget, e *entry, amount float64) {
 
 func (r *burnRing) add(width, end int64, amount float64, calls uint32) {
 	n := end / width
+	if n < 0 {
+		return // a span from before 1970 has no pace to speak of
+	}
 	if n > r.newest {
-		for i := max(r.newest+1, n-burnSlots+1); i <= n; i++ {
+		for i := max(0, r.newest+1, n-burnSlots+1); i <= n; i++ {
 			r.amount[i%burnSlots], r.calls[i%burnSlots] = 0, 0
 		}
 		r.newest = n

@@ -242,6 +242,15 @@ budgets: [{id: day, scope: tenant, limit_calls: 1, period: day, on_exceed: halt,
 	assert.Equal(t, SumOf(4), l.Balances(&s, midnight.Add(-1))[0].Spent)
 }
 
+func TestSpansFromBeforeTheEpoch(t *testing.T) {
+	l := New(budgets(t, everything), Options{})
+	for i, at := range []time.Time{{}, time.Unix(-1e9, 0), time.Unix(0, 0), epoch, time.Unix(1e18, 0)} {
+		l.Charge(&Charge{Action: actionID(i), Scopes: Scopes{Tenant: "t", Project: "p", Session: "s"}, Start: at, End: at, Kind: ModelCall})
+	}
+	s, _ := l.Spend(Session, "t", "s")
+	assert.Equal(t, uint64(5), s.Calls)
+}
+
 func TestPeriodsAcrossClockChanges(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
