@@ -7,24 +7,32 @@ import (
 )
 
 // colLow is LowCardinality(String). It differs from the library's column in that
-// it numbers values as they come: most rows repeat the value of the row before,
-// which costs one comparison instead of a look-up.
+// it numbers values as they come and keeps runs of equal ones: most rows repeat
+// the value of the row before, which costs one comparison and one addition.
 type colLow struct {
 	values proto.ColStr
 	number map[string]uint32
-	keys   []uint32
+	runs   []lowRun
+	rows   int
 	last   string
-	key    uint32
+}
+
+// lowRun is a number of rows with the same value.
+type lowRun struct {
+	key uint32
+	n   int
 }
 
 func newColLow() *colLow { return &colLow{number: map[string]uint32{}} }
 
 // Append adds a row. The column refers to v until it is reset.
 func (c *colLow) Append(v string) {
-	if len(c.keys) == 0 || v != c.last {
-		c.last, c.key = v, c.find(v)
+	if c.rows == 0 || v != c.last {
+		c.last = v
+		c.runs = append(c.runs, lowRun{key: c.find(v)})
 	}
-	c.keys = append(c.keys, c.key)
+	c.rows++
+	c.runs[len(c.runs)-1].n++
 }
 
 func (c *colLow) find(v string) uint32 {
@@ -41,14 +49,14 @@ func (c *colLow) find(v string) uint32 {
 func (c *colLow) Reset() {
 	clear(c.number)
 	c.values.Reset()
-	c.keys, c.last, c.key = c.keys[:0], "", 0
+	c.runs, c.rows, c.last = c.runs[:0], 0, ""
 }
 
 // Type is the column's ClickHouse type.
 func (*colLow) Type() proto.ColumnType { return "LowCardinality(String)" }
 
 // Rows is the number of rows.
-func (c *colLow) Rows() int { return len(c.keys) }
+func (c *colLow) Rows() int { return c.rows }
 
 // EncodeState writes the version of the key serialisation.
 func (*colLow) EncodeState(b *proto.Buffer) { b.PutInt64(1) }
@@ -64,7 +72,7 @@ const (
 
 // EncodeColumn writes the dictionary and then one key a row.
 func (c *colLow) EncodeColumn(b *proto.Buffer) {
-	if len(c.keys) == 0 {
+	if c.rows == 0 {
 		return
 	}
 	width := int64(lowUint32)
@@ -77,21 +85,29 @@ func (c *colLow) EncodeColumn(b *proto.Buffer) {
 	b.PutInt64(lowHasKeys | lowUpdateDict | width)
 	b.PutInt64(int64(c.values.Rows()))
 	c.values.EncodeColumn(b)
-	b.PutInt64(int64(len(c.keys)))
+	b.PutInt64(int64(c.rows))
+	for _, r := range c.runs {
+		b.Buf = r.append(b.Buf, width)
+	}
+}
+
+// append writes the run's key once a row.
+func (r lowRun) append(buf []byte, width int64) []byte {
 	switch width {
 	case lowUint8:
-		for _, k := range c.keys {
-			b.Buf = append(b.Buf, byte(k))
+		for range r.n {
+			buf = append(buf, byte(r.key))
 		}
 	case lowUint16:
-		for _, k := range c.keys {
-			b.Buf = binary.LittleEndian.AppendUint16(b.Buf, uint16(k))
+		for range r.n {
+			buf = binary.LittleEndian.AppendUint16(buf, uint16(r.key))
 		}
 	default:
-		for _, k := range c.keys {
-			b.Buf = binary.LittleEndian.AppendUint32(b.Buf, k)
+		for range r.n {
+			buf = binary.LittleEndian.AppendUint32(buf, r.key)
 		}
 	}
+	return buf
 }
 
 // WriteColumn writes the column to a native connection.
