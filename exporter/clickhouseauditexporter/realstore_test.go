@@ -28,16 +28,16 @@ import (
 	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
 )
 
-// real is one database of a real store, the exporter that writes to it and a
+// realStore is one database of a real store, the exporter that writes to it and a
 // connection to ask it.
-type real struct {
+type realStore struct {
 	*testing.T
 	cfg  *Config
 	exp  exporter.Traces
 	conn driver.Conn
 }
 
-func newReal(t *testing.T, s *storetest.Store, database string, change func(*Config)) *real {
+func newReal(t *testing.T, s *storetest.Store, database string, change func(*Config)) *realStore {
 	t.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.DSN, cfg.Database = configopaque.String(s.URL()), database
@@ -59,22 +59,22 @@ func newReal(t *testing.T, s *storetest.Store, database string, change func(*Con
 		assert.NoError(t, exp.Shutdown(context.Background()))
 		assert.NoError(t, conn.Close())
 	})
-	return &real{t, cfg, exp, conn}
+	return &realStore{t, cfg, exp, conn}
 }
 
-func (r *real) send(td ptrace.Traces) {
+func (r *realStore) send(td ptrace.Traces) {
 	r.Helper()
 	require.NoError(r, r.exp.ConsumeTraces(r.Context(), td))
 }
 
 // ask returns the one text that a query answers; {db} is the database.
-func (r *real) ask(query string) (answer string) {
+func (r *realStore) ask(query string) (answer string) {
 	r.Helper()
 	require.NoError(r, r.conn.QueryRow(r.Context(), strings.ReplaceAll(query, "{db}", r.cfg.Database)).Scan(&answer))
 	return answer
 }
 
-func (r *real) exec(query string) {
+func (r *realStore) exec(query string) {
 	r.Helper()
 	require.NoError(r, r.conn.Exec(r.Context(), strings.ReplaceAll(query, "{db}", r.cfg.Database)))
 }

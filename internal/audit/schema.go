@@ -140,7 +140,7 @@ func readStep(file string, o *Options) (Step, error) {
 		creates = m[1]
 	}
 	return Step{
-		creates: creates,
+		creates:  creates,
 		Version:  uint32(version),
 		Name:     o.render(strings.TrimPrefix(name, "-- ")),
 		SQL:      strings.TrimSpace(o.render(body)),
