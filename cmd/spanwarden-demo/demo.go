@@ -50,17 +50,15 @@ func runDemo(ctx context.Context, st *stack.Stack, scenarios []conformance.Scena
 		return err
 	}
 	before := storedSpans(ctx, conn)
-	spans := 0
+	sent := map[spanID]struct{}{}
 	for i, sc := range scenarios {
 		progress(i+1, len(scenarios))
-		n, err := sendScenario(ctx, st, &sc)
-		if err != nil {
+		if err := sendScenario(ctx, st, &sc, sent); err != nil {
 			return fmt.Errorf("scenario %s: %w", sc.Name, err)
 		}
-		spans += n
 	}
-	fmt.Printf("sent %d spans\n", spans)
-	if err := waitForSpans(ctx, conn, spans); err != nil {
+	fmt.Printf("sent %d spans\n", len(sent))
+	if err := waitForSpans(ctx, conn, len(sent)); err != nil {
 		return err
 	}
 	after := storedSpans(ctx, conn)
@@ -105,20 +103,18 @@ func open(dsn string) (driver.Conn, error) {
 	return clickhouse.Open(opts)
 }
 
-// sendScenario sends a recording request by request, as the stack did, and
-// returns how many spans it holds.
-func sendScenario(ctx context.Context, st *stack.Stack, sc *conformance.Scenario) (spans int, err error) {
+// sendScenario sends a recording request by request, as the stack did, and notes
+// its spans in sent.
+func sendScenario(ctx context.Context, st *stack.Stack, sc *conformance.Scenario, sent map[spanID]struct{}) error {
 	for _, request := range sc.Requests {
-		ids, err := traceIDs(request)
-		if err != nil {
-			return spans, err
-		}
 		if err := st.Send(ctx, request); err != nil {
-			return spans, err
+			return err
 		}
-		spans += ids.spans
+		if err := spanIDs(request, sent); err != nil {
+			return err
+		}
 	}
-	return spans, nil
+	return nil
 }
 
 // everything is the period that holds every recording.
