@@ -60,10 +60,9 @@ func printSteps(cmd *cobra.Command, opts audit.Options) error {
 }
 
 func migrate(cmd *cobra.Command, dsn string, opts audit.Options) error {
-	options, err := clickhouse.ParseDSN(dsn)
+	options, err := audit.ParseDSN(dsn)
 	if err != nil {
-		// The driver's error may repeat the password.
-		return errors.New("--dsn: cannot be read; want http://user:password@host:8123 or the like")
+		return err
 	}
 	if db := options.Auth.Database; db != "" && db != "default" && !cmd.Flags().Changed("database") {
 		opts.Database = db

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
@@ -107,7 +106,7 @@ var compressions = []string{compressionNone, compressionGzip, compressionZstd}
 
 // Validate names the keys and values that cannot work.
 func (c *Config) Validate() error {
-	_, err := parseDSN(string(c.DSN))
+	_, err := audit.ParseDSN(string(c.DSN))
 	schema := c.schema()
 	errs := []error{err, schema.Validate()}
 	if !slices.Contains(compressions, c.Compression) {
@@ -155,41 +154,4 @@ func (l *LimitsConfig) Validate() error {
 
 func (c *Config) schema() audit.Options {
 	return audit.Options{Database: c.Database, Cluster: c.Cluster, Retention: c.Retention}
-}
-
-// parseDSN reads a DSN without ever repeating its password in an error.
-func parseDSN(dsn string) (*clickhouse.Options, error) {
-	scheme, _, ok := strings.Cut(dsn, "://")
-	if !ok || !slices.Contains([]string{"http", "https", "clickhouse"}, scheme) {
-		return nil, fmt.Errorf("dsn: want http://, https:// or clickhouse:// and a host, not %q", redact(dsn))
-	}
-	opts, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		return nil, fmt.Errorf("dsn: %q cannot be read; want http://user:password@host:8123 or the like", redact(dsn))
-	}
-	for _, addr := range opts.Addr {
-		if addr == "" || strings.HasPrefix(addr, ":") {
-			return nil, fmt.Errorf("dsn: no host in %q", redact(dsn))
-		}
-	}
-	if len(opts.Addr) == 0 {
-		return nil, fmt.Errorf("dsn: no host in %q", redact(dsn))
-	}
-	return opts, nil
-}
-
-// redact hides everything before the last @ and all parameters.
-func redact(dsn string) string {
-	dsn, _, _ = strings.Cut(dsn, "?")
-	scheme, rest, ok := strings.Cut(dsn, "://")
-	if !ok {
-		scheme, rest = "", dsn
-	}
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		rest = "***" + rest[i:]
-	}
-	if !ok {
-		return rest
-	}
-	return scheme + "://" + rest
 }

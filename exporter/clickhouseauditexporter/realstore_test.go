@@ -48,7 +48,7 @@ func newReal(t *testing.T, s *storetest.Store, database string, change func(*Con
 	if change != nil {
 		change(cfg)
 	}
-	opts, err := parseDSN(s.URL())
+	opts, err := audit.ParseDSN(s.URL())
 	require.NoError(t, err)
 	conn, err := clickhouse.Open(opts)
 	require.NoError(t, err)

@@ -38,7 +38,7 @@ type store struct {
 }
 
 func openStore(ctx context.Context, host component.Host, set component.TelemetrySettings, cfg *Config) (*store, error) {
-	opts, err := parseDSN(string(cfg.DSN))
+	opts, err := audit.ParseDSN(string(cfg.DSN))
 	if err != nil {
 		return nil, err
 	}
