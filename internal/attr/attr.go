@@ -86,3 +86,32 @@ const (
 	AttributionTrace  = "spanwarden.attribution.trace_id"
 	AttributionSpan   = "spanwarden.attribution.span_id"
 )
+
+// Of findings. FindingEvent is the name of the span event and of the log event;
+// SettleSpan and Scope are the name and the scope of the synthetic span that
+// carries what only time can prove.
+const (
+	FindingEvent         = "spanwarden.finding"
+	SettleSpan           = "spanwarden.settle"
+	Scope                = "spanwarden"
+	FindingID            = "spanwarden.finding.id"
+	FindingType          = "spanwarden.finding.type"
+	FindingSeverity      = "spanwarden.finding.severity"
+	FindingMessage       = "spanwarden.finding.message"
+	FindingControls      = "spanwarden.finding.controls"
+	FindingKey           = "spanwarden.finding.key"
+	FindingState         = "spanwarden.finding.state"
+	FindingTenant        = "spanwarden.finding.tenant"
+	FindingAgent         = "spanwarden.finding.agent"
+	FindingSession       = "spanwarden.finding.session"
+	FindingProject       = "spanwarden.finding.project"
+	FindingPrincipal     = "spanwarden.finding.principal"
+	FindingRule          = "spanwarden.finding.rule"
+	FindingPolicyVersion = "spanwarden.finding.policy_version"
+	FindingTraceID       = "spanwarden.finding.evidence.trace_id" // 32 hex digits
+	FindingSpanID        = "spanwarden.finding.evidence.span_id"  // 16 hex digits
+	FindingObserved      = "spanwarden.finding.observed"
+	FindingExpected      = "spanwarden.finding.expected"
+	FindingLimit         = "spanwarden.finding.limit"
+	FindingProjectedAt   = "spanwarden.finding.projected_at" // RFC 3339
+)
