@@ -41,7 +41,8 @@ type Finding struct {
 	// Key is what an alert groups on, stable while the cause lasts.
 	Key      string
 	Controls []string
-	// At is when it was found, in nanoseconds from 1970 to 2262.
+	// At is when it was found, to the nanosecond: after the start of 1970, which
+	// on the wire means no time, and before 2262.
 	At time.Time
 
 	Tenant, Agent, Session, Project, Principal string
@@ -107,7 +108,7 @@ func (f *Finding) Validate() error {
 			errs = append(errs, fmt.Errorf("%s: %v is not a finite number", n.name, n.value.value))
 		}
 	}
-	if !f.At.IsZero() && (f.At.Before(time.Unix(0, 0)) || f.At.After(time.Unix(0, math.MaxInt64))) {
+	if !f.At.IsZero() && (!f.At.After(time.Unix(0, 0)) || f.At.After(time.Unix(0, math.MaxInt64))) {
 		errs = append(errs, fmt.Errorf("time of the finding: %s is outside 1970 to 2262", f.At))
 	}
 	if y := f.ProjectedAt.UTC().Year(); y < 1 || y > 9999 {
