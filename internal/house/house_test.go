@@ -54,6 +54,7 @@ func TestLayers(t *testing.T) {
 	components := []string{module + "/processor", module + "/exporter", module + "/receiver", module + "/connector", module + "/extension"}
 	for pkg, forbidden := range map[string][]string{
 		module + "/internal/pricing": append([]string{"go.opentelemetry.io/", "go.uber.org/zap", "time/tzdata"}, components...),
+		module + "/internal/ledger":  append([]string{"go.opentelemetry.io/", "go.uber.org/zap"}, components...),
 		module + "/internal/genai":   append([]string{"go.opentelemetry.io/collector/component", "go.uber.org/zap", "github.com/ClickHouse"}, components...),
 		module + "/internal/audit":   append([]string{"go.opentelemetry.io/collector/component", "go.uber.org/zap"}, components...),
 		// A stranger who takes one processor gets no database driver and no engine.
