@@ -107,11 +107,12 @@ func (f *Finding) put(m pcommon.Map) error {
 // read fills the finding in from attributes. Attributes that are not
 // spanwarden's are somebody else's and left where they are.
 func (f *Finding) read(m pcommon.Map) error {
-	var errs []error
-	for _, t := range f.texts() {
+	texts, numbers := f.texts(), f.numbers()
+	errs := make([]error, 0, len(texts)+len(numbers)+4)
+	for _, t := range texts {
 		errs = append(errs, readText(m, t.name, t.value))
 	}
-	for _, n := range f.numbers() {
+	for _, n := range numbers {
 		errs = append(errs, readNumber(m, n.name, n.value))
 	}
 	errs = append(errs,
