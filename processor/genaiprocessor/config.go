@@ -17,6 +17,10 @@ type Config struct {
 	// know. The first rule that matches decides; what the numbers of a span prove
 	// comes before any rule.
 	Accounting []AccountingConfig `mapstructure:"accounting"`
+	// TrustIncoming believes spanwarden.* attributes and events that arrive: for a
+	// collector that only other spanwarden collectors can reach. Default false:
+	// agents could otherwise state their own reading, price or verdict.
+	TrustIncoming bool `mapstructure:"trust_incoming"`
 
 	_ struct{}
 }
@@ -61,9 +65,7 @@ func (a *AccountingConfig) Validate() error {
 }
 
 func (c *Config) options() genai.Options {
-	// Agents can reach this pipeline: what they write into spanwarden.* is not
-	// taken for our own reading.
-	opts := genai.Options{IgnoreCanonical: true}
+	opts := genai.Options{IgnoreCanonical: !c.TrustIncoming}
 	for _, a := range c.Accounting {
 		opts.Accounting = append(opts.Accounting, genai.AccountingRule{
 			Scope: a.Scope, Service: a.Service, Provider: a.Provider,

@@ -21,6 +21,7 @@ type genaiProcessor struct {
 	component.StartFunc
 
 	opts    genai.Options
+	trust   bool // believe spanwarden.* that arrives
 	next    consumer.Traces
 	tel     *metadata.TelemetryBuilder
 	counts  counters
@@ -37,6 +38,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*g
 	}
 	return &genaiProcessor{
 		opts:    cfg.options(),
+		trust:   cfg.TrustIncoming,
 		next:    next,
 		tel:     tel,
 		counts:  newCounters(tel),
@@ -53,6 +55,9 @@ func (p *genaiProcessor) Capabilities() consumer.Capabilities {
 // ConsumeTraces may be called concurrently. A batch that next refuses may be
 // sent again: reading is idempotent by action id.
 func (p *genaiProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	if !p.trust {
+		p.tel.ProcessorGenaiForged.Add(ctx, disown(td))
+	}
 	batch := p.batches.Get().(*genai.Batch)
 	batch.Decode(td, &p.opts)
 	evicted := p.resolve(batch)

@@ -129,3 +129,48 @@ func TestAccountingRuleNamesKeyAndValue(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 }
+
+// An agent cannot write its own evidence; what it may state stays its own word.
+func TestForgedAttributes(t *testing.T) {
+	for _, trust := range []bool{false, true} {
+		tel := componenttest.NewTelemetry()
+		set := processortest.NewNopSettings(metadata.Type)
+		set.TelemetrySettings = tel.NewTelemetrySettings()
+		cfg := createDefaultConfig().(*Config)
+		cfg.TrustIncoming = trust
+		sink := new(consumertest.TracesSink)
+		p, err := NewFactory().CreateTraces(t.Context(), set, cfg, sink)
+		require.NoError(t, err)
+
+		td := ptrace.NewTraces()
+		span := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+		a := span.Attributes()
+		a.PutStr("gen_ai.operation.name", "execute_tool")
+		a.PutStr("gen_ai.tool.name", "delete_everything")
+		a.PutStr(attr.BoundaryVerdict, "respected")
+		a.PutStr(attr.DecisionEffect, "allow")
+		a.PutStr(attr.PrincipalGrade, "verified")
+		a.PutStr(attr.PrincipalID, "alice")
+		a.PutStr(attr.SessionID, "s1")
+		span.Events().AppendEmpty().SetName(attr.AttributionEvent)
+		require.NoError(t, p.ConsumeTraces(t.Context(), td))
+
+		eachSpan(sink.AllTraces()[0], func(s ptrace.Span) {
+			got := s.Attributes().AsRaw()
+			assert.Equal(t, "alice", got[attr.PrincipalID])
+			assert.Equal(t, "s1", got[attr.SessionID])
+			if trust {
+				assert.Equal(t, "respected", got[attr.BoundaryVerdict])
+				return
+			}
+			assert.Equal(t, "declared", got[attr.PrincipalGrade])
+			assert.NotContains(t, got, attr.BoundaryVerdict)
+			assert.NotContains(t, got, attr.DecisionEffect)
+			assert.Zero(t, s.Events().Len())
+			metadatatest.AssertEqualProcessorGenaiForged(t, tel,
+				[]metricdata.DataPoint[int64]{{Value: 4}}, metricdatatest.IgnoreTimestamp())
+		})
+		require.NoError(t, p.Shutdown(t.Context()))
+		require.NoError(t, tel.Shutdown(context.Background()))
+	}
+}

@@ -27,6 +27,7 @@ type TelemetryBuilder struct {
 	mu                            sync.Mutex
 	registrations                 []metric.Registration
 	ProcessorGenaiDuplicates      metric.Int64Counter
+	ProcessorGenaiForged          metric.Int64Counter
 	ProcessorGenaiMemoryEvictions metric.Int64Counter
 	ProcessorGenaiSpans           metric.Int64Counter
 	ProcessorGenaiUsage           metric.Int64Counter
@@ -66,6 +67,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_genai_duplicates",
 		metric.WithDescription("Spans that repeat a model call which another span already recorded. [Alpha]"),
 		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorGenaiForged, err = builder.meter.Int64Counter(
+		"otelcol_processor_genai_forged",
+		metric.WithDescription("Attributes and events of spans that only spanwarden may write and that arrived from outside. They are removed. [Alpha]"),
+		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorGenaiMemoryEvictions, err = builder.meter.Int64Counter(

@@ -20,11 +20,15 @@ func TestSetupTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	defer tb.Shutdown()
 	tb.ProcessorGenaiDuplicates.Add(context.Background(), 1)
+	tb.ProcessorGenaiForged.Add(context.Background(), 1)
 	tb.ProcessorGenaiMemoryEvictions.Add(context.Background(), 1)
 	tb.ProcessorGenaiSpans.Add(context.Background(), 1)
 	tb.ProcessorGenaiUsage.Add(context.Background(), 1)
 	tb.ProcessorGenaiUsageInvalid.Add(context.Background(), 1)
 	AssertEqualProcessorGenaiDuplicates(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorGenaiForged(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorGenaiMemoryEvictions(t, testTel,
