@@ -128,8 +128,10 @@ func TestKilled(t *testing.T) {
 		wg           sync.WaitGroup
 		acknowledged uint64
 		enough       = make(chan struct{})
+		ended        = make(chan struct{})
 	)
 	wg.Go(func() {
+		defer close(ended)
 		for i := 0; ; i++ {
 			if status, _ := post(t, store.URL()+"/?query=INSERT+INTO+k+FORMAT+CSV", strings.Repeat(fmt.Sprintln(i), 100)); status != http.StatusOK {
 				return
@@ -139,7 +141,11 @@ func TestKilled(t *testing.T) {
 			}
 		}
 	})
-	<-enough
+	select {
+	case <-enough:
+	case <-ended:
+		t.Fatal("the store refused an insert before it was killed")
+	}
 	store.Kill()
 	wg.Wait()
 	store.Restart()

@@ -39,8 +39,9 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Whatever the text, the parts lie within it and in order, and nothing of the
-// rows is lost: head, clauses and rows put together are the text.
+// Whatever the text, the parts lie within it and in order, the head ends before a
+// clause, the rows do not decide where they begin, and nothing inside a literal
+// is a clause.
 func FuzzParse(f *testing.F) {
 	for _, sql := range []string{
 		"SELECT 1", "INSERT INTO t FORMAT CSV\n1,2", "INSERT INTO t SETTINGS a=1 FORMAT Native\x00\xff", "insert into `a'b` (\"x\") values ('(')",
@@ -49,6 +50,10 @@ func FuzzParse(f *testing.F) {
 		f.Add(sql)
 	}
 	f.Fuzz(func(t *testing.T, sql string) {
+		quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(sql)
+		if got := parse("SELECT '" + quoted + "'"); got != (statement{verb: "SELECT", insertEnd: -1, dataAt: -1}) {
+			t.Fatalf("a literal has clauses: %+v", got)
+		}
 		st := parse(sql)
 		if st.insertEnd < 0 {
 			if st.dataAt >= 0 {
@@ -59,10 +64,10 @@ func FuzzParse(f *testing.F) {
 		if st.insertEnd > st.dataAt || st.dataAt > len(sql) {
 			t.Fatalf("parts out of order: %+v in %d bytes", st, len(sql))
 		}
-		head, clause := sql[:st.insertEnd], sql[st.insertEnd:st.dataAt]
-		if head+clause+sql[st.dataAt:] != sql {
-			t.Fatal("the parts are not the text")
+		if other := parse(sql[:st.dataAt] + "\x01 FORMAT x SELECT '"); other != st {
+			t.Fatalf("other rows moved the parts: %+v, then %+v", st, other)
 		}
+		clause := sql[st.insertEnd:st.dataAt]
 		if upper := strings.ToUpper(clause); !strings.HasPrefix(upper, "FORMAT") && !strings.HasPrefix(upper, "SETTINGS") {
 			t.Fatalf("the head does not end before a clause: %q", clause)
 		}
