@@ -1,0 +1,18 @@
+package attr
+
+// Of findings of type config.changed: which version of what came into force, or
+// was refused. ConfigKind makes the finding a row of table config_versions.
+const (
+	ConfigKind      = "spanwarden.config.kind" // registry, budgets, prices, …
+	ConfigComponent = "spanwarden.config.component"
+	ConfigVersion   = "spanwarden.config.version"
+	ConfigPrevious  = "spanwarden.config.previous"
+	ConfigKeys      = "spanwarden.config.keys"  // string[]: what changed
+	ConfigFiles     = "spanwarden.config.files" // string[]
+	ConfigBy        = "spanwarden.config.by"
+	ConfigDiff      = "spanwarden.config.diff"
+	ConfigContent   = "spanwarden.config.content"
+	// ConfigRefused is true, or says why, where the version did not come into
+	// force and the previous one still serves.
+	ConfigRefused = "spanwarden.config.refused"
+)
