@@ -132,7 +132,7 @@ func (f *Finding) read(m pcommon.Map) error {
 }
 
 func wrong(name, want string, v pcommon.Value) error {
-	return fmt.Errorf("%s: %q (%s) is not %s", name, v.AsString(), v.Type(), want)
+	return classed(ReasonValue, fmt.Errorf("%s: %q (%s) is not %s", name, v.AsString(), v.Type(), want))
 }
 
 func readText(m pcommon.Map, name string, to *string) error {

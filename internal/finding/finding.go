@@ -91,13 +91,13 @@ func ID(t Type, tenant string, cause ...string) string {
 func (f *Finding) Validate() error {
 	errs := []error{f.Type.Validate(), f.Severity.Validate()}
 	if f.State != Firing && f.State != Resolved {
-		errs = append(errs, fmt.Errorf("%s: %q is neither firing nor resolved", attr.FindingState, string(f.State)))
+		errs = append(errs, classed(ReasonState, fmt.Errorf("%s: %q is neither firing nor resolved", attr.FindingState, string(f.State))))
 	}
 	for _, s := range [...]struct{ name, value string }{
 		{attr.FindingID, f.ID}, {attr.FindingMessage, f.Message}, {attr.FindingKey, f.Key},
 	} {
 		if s.value == "" {
-			errs = append(errs, fmt.Errorf("%s: missing", s.name))
+			errs = append(errs, classed(ReasonMissing, fmt.Errorf("%s: missing", s.name)))
 		}
 	}
 	for _, n := range [...]struct {
@@ -105,14 +105,14 @@ func (f *Finding) Validate() error {
 		value Number
 	}{{attr.FindingObserved, f.Observed}, {attr.FindingExpected, f.Expected}, {attr.FindingLimit, f.Limit}} {
 		if math.IsNaN(n.value.value) || math.IsInf(n.value.value, 0) {
-			errs = append(errs, fmt.Errorf("%s: %v is not a finite number", n.name, n.value.value))
+			errs = append(errs, classed(ReasonValue, fmt.Errorf("%s: %v is not a finite number", n.name, n.value.value)))
 		}
 	}
 	if !f.At.IsZero() && (!f.At.After(time.Unix(0, 0)) || f.At.After(time.Unix(0, math.MaxInt64))) {
-		errs = append(errs, fmt.Errorf("time of the finding: %s is outside 1970 to 2262", f.At))
+		errs = append(errs, classed(ReasonValue, fmt.Errorf("time of the finding: %s is outside 1970 to 2262", f.At)))
 	}
 	if y := f.ProjectedAt.UTC().Year(); y < 1 || y > 9999 {
-		errs = append(errs, fmt.Errorf("%s: %s is outside the years 1 to 9999", attr.FindingProjectedAt, f.ProjectedAt))
+		errs = append(errs, classed(ReasonValue, fmt.Errorf("%s: %s is outside the years 1 to 9999", attr.FindingProjectedAt, f.ProjectedAt)))
 	}
 	return errors.Join(append(errs, f.validateExtra())...)
 }
@@ -131,5 +131,8 @@ func (f *Finding) validateExtra() error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return classed(ReasonExtra, errors.Join(errs...))
 }

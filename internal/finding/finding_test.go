@@ -2,6 +2,7 @@ package finding
 
 import (
 	"encoding/hex"
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -134,6 +135,11 @@ func TestRefusedEventsAreReturned(t *testing.T) {
 		attr.FindingTraceID:     func(m pcommon.Map) { m.PutStr(attr.FindingTraceID, "abc") },
 		attr.FindingProjectedAt: func(m pcommon.Map) { m.PutStr(attr.FindingProjectedAt, "soon") },
 	}
+	reasons := map[string]Reason{
+		attr.FindingType: ReasonValue, attr.FindingSeverity: ReasonSeverity, attr.FindingState: ReasonState,
+		attr.FindingControls: ReasonValue, attr.FindingObserved: ReasonValue, attr.FindingTraceID: ReasonValue,
+		attr.FindingProjectedAt: ReasonValue,
+	}
 	for name, spoil := range faults {
 		span := ptrace.NewSpan()
 		require.NoError(t, sample().AddTo(span))
@@ -144,6 +150,7 @@ func TestRefusedEventsAreReturned(t *testing.T) {
 		assert.Len(t, found, 1, name)
 		require.Len(t, refused, 1, name)
 		assert.ErrorContains(t, refused[0], name)
+		assert.Equal(t, reasons[name], ReasonOf(refused[0]), name)
 	}
 }
 
@@ -206,4 +213,21 @@ func BenchmarkAddAndRead(b *testing.B) {
 			b.Fatal("lost")
 		}
 	}
+}
+
+func TestReasonOf(t *testing.T) {
+	_, err := FromLog(plog.NewLogRecord())
+	assert.Equal(t, ReasonEvent, ReasonOf(err))
+	spoil := map[Reason]func(*Finding){
+		ReasonType:    func(f *Finding) { f.Type = "x" },
+		ReasonMissing: func(f *Finding) { f.Message = "" },
+		ReasonExtra:   func(f *Finding) { f.Extra = map[string]any{"x": 1} },
+	}
+	for want, change := range spoil {
+		f := sample()
+		change(&f)
+		assert.Equal(t, want, ReasonOf(f.Validate()), want)
+		assert.Contains(t, Reasons(), want)
+	}
+	assert.Equal(t, ReasonOther, ReasonOf(errors.New("of somebody else")))
 }

@@ -34,7 +34,7 @@ func IsLog(lr plog.LogRecord) bool { return lr.EventName() == attr.FindingEvent 
 // the record's ids are taken. The error names what is wrong.
 func FromLog(lr plog.LogRecord) (Finding, error) {
 	if !IsLog(lr) {
-		return Finding{}, fmt.Errorf("event name %q is not %s", lr.EventName(), attr.FindingEvent)
+		return Finding{}, classed(ReasonEvent, fmt.Errorf("event name %q is not %s", lr.EventName(), attr.FindingEvent))
 	}
 	f := Finding{At: asTime(lr.Timestamp())}
 	if err := f.read(lr.Attributes()); err != nil {

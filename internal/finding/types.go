@@ -86,7 +86,7 @@ func (s Severity) Number() plog.SeverityNumber {
 // Validate returns an error naming the attribute and the value.
 func (s Severity) Validate() error {
 	if s.Rank() == 0 {
-		return fmt.Errorf("%s: %q is none of info, warning, high, critical", attr.FindingSeverity, string(s))
+		return classed(ReasonSeverity, fmt.Errorf("%s: %q is none of info, warning, high, critical", attr.FindingSeverity, string(s)))
 	}
 	return nil
 }
@@ -144,7 +144,7 @@ func (t Type) Validate() error {
 	if _, ok := severities[t]; ok || t.isDelegation() {
 		return nil
 	}
-	return fmt.Errorf("%s: unknown type %q", attr.FindingType, string(t))
+	return classed(ReasonType, fmt.Errorf("%s: unknown type %q", attr.FindingType, string(t)))
 }
 
 func (t Type) isDelegation() bool {
