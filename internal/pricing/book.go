@@ -17,6 +17,7 @@ type Book struct {
 	contracts []contract
 	fx        map[string][]fxRate
 	reported  reportedMode
+	dearest   map[string]dearest // by provider id; "" for all of them
 }
 
 // Version names the book and its content, as spanwarden.cost.book writes it:

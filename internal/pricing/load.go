@@ -102,6 +102,7 @@ func build(base []entryDef, name string, data []byte, open func(string) ([]byte,
 	c.rates(name, o.FX)
 	c.reportedModes(name, o.Reported)
 	c.contracts(name, o.Contracts)
+	b.dearest = b.bounds()
 	return b, errors.Join(c.errs...)
 }
 
