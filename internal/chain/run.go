@@ -1,0 +1,3 @@
+package chain
+
+type run struct{}
