@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/insert"
 )
 
 // Config is the configuration of the clickhouse_audit exporter.
@@ -96,21 +97,13 @@ var (
 	_ confmap.Validator = (*LimitsConfig)(nil)
 )
 
-const (
-	compressionNone = "none"
-	compressionGzip = "gzip"
-	compressionZstd = "zstd"
-)
-
-var compressions = []string{compressionNone, compressionGzip, compressionZstd}
-
 // Validate names the keys and values that cannot work.
 func (c *Config) Validate() error {
 	_, err := audit.ParseDSN(string(c.DSN))
 	schema := c.schema()
 	errs := []error{err, schema.Validate()}
-	if !slices.Contains(compressions, c.Compression) {
-		errs = append(errs, fmt.Errorf("compression: want one of %s, not %q", strings.Join(compressions, ", "), c.Compression))
+	if !slices.Contains(insert.Compressions(), c.Compression) {
+		errs = append(errs, fmt.Errorf("compression: want one of %s, not %q", strings.Join(insert.Compressions(), ", "), c.Compression))
 	}
 	return errors.Join(errs...)
 }

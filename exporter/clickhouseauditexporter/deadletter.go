@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// deadLetterFile is the name of the file in the dead-letter directory: one JSON
-// object a line.
-const deadLetterFile = "traces.jsonl"
+// The files in the dead-letter directory: one JSON object a line.
+const (
+	deadTraces = "traces.jsonl"
+	deadLogs   = "logs.jsonl"
+)
 
 var errDeadLetterFull = errors.New("the dead-letter file is full (dead_letter::max_bytes)")
 
@@ -26,41 +26,42 @@ type deadLetter struct {
 	mu       sync.Mutex
 }
 
-// deadRecord is one line. Traces is OTLP JSON and can be sent again as it is.
+// deadRecord is one line. Traces and Logs, of which it has one, are OTLP JSON and
+// can be sent again as they are.
 type deadRecord struct {
-	Time   time.Time       `json:"time"`
-	Reason string          `json:"reason"`
-	Error  string          `json:"error"`
-	Spans  int             `json:"spans"`
-	Traces json.RawMessage `json:"traces"`
+	Time    time.Time       `json:"time"`
+	Reason  string          `json:"reason"`
+	Error   string          `json:"error"`
+	Spans   int             `json:"spans,omitempty"`
+	Records int             `json:"records,omitempty"`
+	Traces  json.RawMessage `json:"traces,omitempty"`
+	Logs    json.RawMessage `json:"logs,omitempty"`
 }
 
 // write returns only when the line is on the disk.
-func (d *deadLetter) write(now time.Time, reason string, cause error, td ptrace.Traces) error {
-	var marshal ptrace.JSONMarshaler
-	traces, err := marshal.MarshalTraces(td)
+func (d *deadLetter) write(now time.Time, reason string, cause error, b batch) error {
+	record := deadRecord{Time: now.UTC(), Reason: reason, Error: cause.Error()}
+	file, err := b.record(&record)
 	if err != nil {
 		return fmt.Errorf("encoding a dead letter: %w", err)
 	}
-	line, err := json.Marshal(deadRecord{
-		Time: now.UTC(), Reason: reason, Error: cause.Error(), Spans: td.SpanCount(), Traces: traces,
-	})
+	line, err := json.Marshal(record)
 	if err != nil {
 		return fmt.Errorf("encoding a dead letter: %w", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.append(append(line, '\n')); err != nil {
+	if err := d.append(file, append(line, '\n')); err != nil {
 		return fmt.Errorf("writing a dead letter: %w", err)
 	}
 	return nil
 }
 
-func (d *deadLetter) append(line []byte) (err error) {
+func (d *deadLetter) append(file string, line []byte) (err error) {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(d.dir, deadLetterFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(filepath.Join(d.dir, file), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}

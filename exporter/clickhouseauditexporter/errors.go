@@ -6,6 +6,8 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/spanwarden/spanwarden/internal/audit/insert"
 )
 
 // verdict is what an error of the store means for the batch.
@@ -55,11 +57,11 @@ func verdictOf(err error) verdict {
 	if exception, ok := errors.AsType[*clickhouse.Exception](err); ok {
 		return verdicts[exception.Code]
 	}
-	if status, ok := errors.AsType[*statusError](err); ok {
-		if status.exception == 0 && status.status == http.StatusRequestEntityTooLarge {
+	if status, ok := errors.AsType[*insert.StatusError](err); ok {
+		if status.Exception == 0 && status.Status == http.StatusRequestEntityTooLarge {
 			return oneRow // smaller batches may pass
 		}
-		return verdicts[status.exception]
+		return verdicts[status.Exception]
 	}
 	return tryAgain
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -20,18 +21,23 @@ import (
 )
 
 // auditExporter is the shell around internal/audit: the store, the clock and the
-// telemetry. pushTraces may run concurrently; each call has an encoder of its own.
+// telemetry. It is shared, see acquire. Pushes may run concurrently; each has an
+// encoder of its own.
 type auditExporter struct {
-	cfg      *Config
-	set      exporter.Settings
-	tel      *metadata.TelemetryBuilder
-	encoders sync.Pool // of *audit.Encoder
-	dead     deadLetter
+	cfg         *Config
+	set         exporter.Settings
+	tel         *metadata.TelemetryBuilder
+	encoders    sync.Pool // of *audit.Encoder
+	logEncoders sync.Pool // of *audit.LogEncoder
+	dead        deadLetter
+	users       int // guarded by instances
 
-	store  *store
-	host   component.Host
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	startOnce sync.Once
+	startErr  error
+	store     *store
+	host      component.Host
+	cancel    context.CancelFunc
+	tasks     sync.WaitGroup
 
 	statusMu sync.Mutex
 	failing  bool
@@ -39,11 +45,14 @@ type auditExporter struct {
 
 // Values of the attributes "reason" and "result" of our metrics.
 const (
-	reasonRejected = "rejected"
-	reasonRow      = "row"
-	resultRejected = "rejected"
-	resultRetry    = "retry"
-	resultStored   = "stored"
+	reasonRejected  = "rejected"
+	reasonRow       = "row"
+	reasonFinding   = "invalid_finding"
+	reasonNoFinding = "not_a_finding"
+	reasonRecord    = "invalid_record"
+	resultRejected  = "rejected"
+	resultRetry     = "retry"
+	resultStored    = "stored"
 )
 
 func newExporter(set exporter.Settings, cfg *Config) (*auditExporter, error) {
@@ -55,23 +64,26 @@ func newExporter(set exporter.Settings, cfg *Config) (*auditExporter, error) {
 	content := audit.Content{Enabled: cfg.Content.Enabled, Secret: []byte(cfg.Content.Secret)}
 	return &auditExporter{
 		cfg: cfg, set: set, tel: tel,
-		encoders: sync.Pool{New: func() any { return audit.NewEncoder(limits, content) }},
-		dead:     deadLetter{dir: cfg.DeadLetter.Directory, maxBytes: cfg.DeadLetter.MaxBytes},
+		encoders:    sync.Pool{New: func() any { return audit.NewEncoder(limits, content) }},
+		logEncoders: sync.Pool{New: func() any { return audit.NewLogEncoder(limits) }},
+		dead:        deadLetter{dir: cfg.DeadLetter.Directory, maxBytes: cfg.DeadLetter.MaxBytes},
 	}, nil
 }
 
 // start never waits for the store: the schema is made in the background, and by
-// the first push if that comes sooner.
+// the first push if that comes sooner. Only the first of several users starts it.
 func (e *auditExporter) start(ctx context.Context, host component.Host) error {
-	s, err := openStore(ctx, host, e.set.TelemetrySettings, e.cfg)
-	if err != nil {
-		return err
-	}
-	e.store, e.host = s, host
-	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	e.cancel = cancel
-	e.tasks.Go(func() { e.prepareUntilReady(background) })
-	return nil
+	e.startOnce.Do(func() {
+		var s *store
+		if s, e.startErr = openStore(ctx, e.cfg); e.startErr != nil {
+			return
+		}
+		e.store, e.host = s, host
+		background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		e.cancel = cancel
+		e.tasks.Go(func() { e.prepareUntilReady(background) })
+	})
+	return e.startErr
 }
 
 // prepareEvery is how often a store that cannot be reached is tried.
@@ -95,12 +107,16 @@ func (e *auditExporter) prepareUntilReady(ctx context.Context) {
 	}
 }
 
+// shutdown ends the exporter with its last user: the queue of the other pipeline
+// may still be draining.
 func (e *auditExporter) shutdown(context.Context) error {
+	if !release(e) {
+		return nil
+	}
 	if e.cancel != nil {
 		e.cancel()
 		e.tasks.Wait()
-		e.store.sender.close()
-		e.cancel = nil
+		e.store.sender.Close()
 	}
 	e.tel.Shutdown()
 	return nil
@@ -117,7 +133,7 @@ func (e *auditExporter) report(err error) {
 		return
 	}
 	if err != nil {
-		e.set.Logger.Warn("The audit store cannot take rows yet. Spans wait in the sending queue.", zap.Error(err))
+		e.set.Logger.Warn("The audit store cannot take rows yet. Batches wait in the sending queue.", zap.Error(err))
 		componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(err))
 		return
 	}
@@ -126,31 +142,39 @@ func (e *auditExporter) report(err error) {
 }
 
 func (e *auditExporter) pushTraces(ctx context.Context, td ptrace.Traces) error {
+	return e.pushBatch(ctx, traceBatch{td})
+}
+
+func (e *auditExporter) pushLogs(ctx context.Context, ld plog.Logs) error {
+	return e.pushBatch(ctx, logBatch{ld})
+}
+
+func (e *auditExporter) pushBatch(ctx context.Context, b batch) error {
 	if err := e.store.prepare(ctx); err != nil {
 		e.report(err)
 		return err // retryable: the store may come back
 	}
-	err := e.push(ctx, td)
+	err := e.push(ctx, b)
 	e.report(err)
 	return err
 }
 
-// push stores td, or puts aside what the store will never take. What it returns
-// is retryable; what was stored before is recognised by its token then.
-func (e *auditExporter) push(ctx context.Context, td ptrace.Traces) error {
-	err := e.insert(ctx, td)
+// push stores the batch, or puts aside what the store will never take. What it
+// returns is retryable; what was stored before is recognised by its token then.
+func (e *auditExporter) push(ctx context.Context, b batch) error {
+	err := e.insert(ctx, b)
 	if err == nil {
 		return nil
 	}
 	switch verdictOf(err) {
 	case condemned:
-		return e.putAside(ctx, td, reasonRejected, err)
+		return e.putAside(ctx, b, reasonRejected, err)
 	case oneRow:
-		if td.SpanCount() > 1 {
-			first, second := halve(td)
+		if b.items() > 1 {
+			first, second := b.halve()
 			return errors.Join(e.push(ctx, first), e.push(ctx, second))
 		}
-		return e.putAside(ctx, td, reasonRow, err)
+		return e.putAside(ctx, b, reasonRow, err)
 	case schemaGone:
 		e.store.forget()
 		return err
@@ -159,19 +183,23 @@ func (e *auditExporter) push(ctx context.Context, td ptrace.Traces) error {
 	}
 }
 
-func (e *auditExporter) insert(ctx context.Context, td ptrace.Traces) error {
-	enc := e.encoders.Get().(*audit.Encoder)
-	defer e.encoders.Put(enc)
-	stats, err := enc.Encode(td, time.Now(), func(block *audit.Encoded) error {
-		err := e.store.insert(ctx, block)
+func (e *auditExporter) insert(ctx context.Context, b batch) error {
+	stats, bad, err := b.encode(e, time.Now(), func(block *audit.Encoded) error {
+		err := e.store.sender.Insert(ctx, block)
 		e.count(ctx, block, err)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	if bad != nil { // last, so that a retry finds nothing put aside yet
+		if err := e.putAside(ctx, bad.batch, bad.reason, bad.asError()); err != nil {
+			return err
+		}
+	}
 	e.tel.ExporterClickhouseAuditTruncated.Add(ctx, int64(stats.Truncated))
 	e.tel.ExporterClickhouseAuditClamped.Add(ctx, int64(stats.Clamped))
+	e.tel.ExporterClickhouseAuditSettleSpans.Add(ctx, int64(stats.Settled))
 	return nil
 }
 
@@ -190,34 +218,12 @@ func (e *auditExporter) count(ctx context.Context, block *audit.Encoded, err err
 }
 
 // putAside acknowledges a batch only once it is on the disk.
-func (e *auditExporter) putAside(ctx context.Context, td ptrace.Traces, reason string, cause error) error {
-	if err := e.dead.write(time.Now(), reason, cause, td); err != nil {
+func (e *auditExporter) putAside(ctx context.Context, b batch, reason string, cause error) error {
+	if err := e.dead.write(time.Now(), reason, cause, b); err != nil {
 		return fmt.Errorf("%w; and %w", cause, err) // retryable: better late than lost
 	}
-	e.tel.ExporterClickhouseAuditDeadLetters.Add(ctx, int64(td.SpanCount()), metric.WithAttributes(attribute.String("reason", reason)))
-	e.set.Logger.Error("The store will never take this batch. It was written to the dead-letter file.",
-		zap.Int("spans", td.SpanCount()), zap.String("reason", reason), zap.Error(cause))
+	e.tel.ExporterClickhouseAuditDeadLetters.Add(ctx, int64(b.items()), metric.WithAttributes(attribute.String("reason", reason)))
+	e.set.Logger.Error("The store does not take this. It was written to the dead-letter file.",
+		zap.Int("items", b.items()), zap.String("reason", reason), zap.Error(cause))
 	return nil
-}
-
-// halve splits a batch in two of equal size, always in the same way.
-func halve(td ptrace.Traces) (first, second ptrace.Traces) {
-	return keep(td, func(i, half int) bool { return i < half }), keep(td, func(i, half int) bool { return i >= half })
-}
-
-func keep(td ptrace.Traces, wanted func(i, half int) bool) ptrace.Traces {
-	part := ptrace.NewTraces()
-	td.CopyTo(part)
-	half, i := td.SpanCount()/2, 0
-	part.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
-		rs.ScopeSpans().RemoveIf(func(ss ptrace.ScopeSpans) bool {
-			ss.Spans().RemoveIf(func(ptrace.Span) bool {
-				i++
-				return !wanted(i-1, half)
-			})
-			return ss.Spans().Len() == 0
-		})
-		return rs.ScopeSpans().Len() == 0
-	})
-	return part
 }

@@ -1,6 +1,9 @@
 package clickhouseauditexporter
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,7 +23,10 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 )
@@ -69,40 +76,153 @@ func start(t *testing.T, a *answers, change func(*Config)) (*auditExporter, *Con
 	e, err := newExporter(exportertest.NewNopSettings(metadata.Type), cfg)
 	require.NoError(t, err)
 	e.host = componenttest.NewNopHost()
-	e.store, err = openStore(t.Context(), e.host, e.set.TelemetrySettings, cfg)
+	e.store, err = openStore(t.Context(), cfg)
 	require.NoError(t, err)
 	e.store.ready = true
-	t.Cleanup(e.store.sender.close)
+	t.Cleanup(e.store.sender.Close)
 	return e, cfg
 }
 
-func TestVerdicts(t *testing.T) {
-	for _, test := range []struct {
-		name, code string
-		retried    bool
-		inserts    int
-		lines      int
-	}{
-		{"stored", "", false, 1, 0},
-		{"too many parts", "252", true, 1, 0},
-		{"wrong password", "516", true, 1, 0},
-		{"no such table", "60", true, 1, 0},
-		{"no such column", "16", false, 1, 1},
-		{"a constraint isolates each row", "469", false, 7, 4},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			a := &answers{code: test.code}
-			e, cfg := start(t, a, nil)
-			err := e.pushTraces(t.Context(), spans(4))
-			assert.Equal(t, test.retried, err != nil, "%v", err)
-			assert.Len(t, a.queries, test.inserts)
-			text, _ := os.ReadFile(filepath.Join(cfg.DeadLetter.Directory, deadLetterFile))
-			assert.Equal(t, test.lines, strings.Count(string(text), "\n"))
-			if test.code == "60" {
-				assert.False(t, e.store.ready, "the schema is looked at again")
+// testCase is one file of testdata/cases.
+type testCase struct {
+	Code      string `yaml:"code"` // how the store answers inserts; "" stores
+	DeadBytes int64  `yaml:"dead_letter_bytes"`
+	Spans     int    `yaml:"spans"`
+	Logs      []struct {
+		Event      string         `yaml:"event"`
+		Attributes map[string]any `yaml:"attributes"`
+	} `yaml:"logs"`
+	Want struct {
+		Retried    bool                `yaml:"retried"`
+		Unprepared bool                `yaml:"unprepared"`
+		Inserts    []string            `yaml:"inserts"` // tables
+		Dead       map[string][]string `yaml:"dead"`    // by file: reason and number, a line
+		Says       []string            `yaml:"says"`    // in the error of the line
+	} `yaml:"want"`
+}
+
+func (c *testCase) push(t *testing.T, e *auditExporter) error {
+	t.Helper()
+	if c.Logs == nil {
+		return e.pushTraces(t.Context(), spans(c.Spans))
+	}
+	ld := plog.NewLogs()
+	records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	for _, l := range c.Logs {
+		lr := records.AppendEmpty()
+		lr.SetEventName(l.Event)
+		lr.SetTimestamp(pcommon.NewTimestampFromTime(time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)))
+		require.NoError(t, lr.Attributes().FromRaw(l.Attributes))
+	}
+	return e.pushLogs(t.Context(), ld)
+}
+
+func TestCases(t *testing.T) {
+	files, err := filepath.Glob("testdata/cases/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var c testCase
+			dec := yaml.NewDecoder(bytes.NewReader(raw))
+			dec.KnownFields(true)
+			require.NoError(t, dec.Decode(&c))
+			a := &answers{code: c.Code}
+			e, cfg := start(t, a, func(cfg *Config) {
+				if c.DeadBytes > 0 {
+					cfg.DeadLetter.MaxBytes = c.DeadBytes
+				}
+			})
+			err = c.push(t, e)
+			assert.Equal(t, c.Want.Retried, err != nil, "%v", err)
+			assert.Equal(t, c.Want.Inserts, a.tables())
+			assert.Equal(t, c.Want.Unprepared, !e.store.ready, "the schema is looked at again")
+			dead, text := deadLetters(t, cfg.DeadLetter.Directory)
+			assert.Equal(t, c.Want.Dead, dead)
+			for _, want := range c.Want.Says {
+				assert.Contains(t, text, want)
 			}
 		})
 	}
+}
+
+// deadLetters reads the lines of the dead-letter files, each of which can be sent
+// again.
+func deadLetters(t *testing.T, dir string) (lines map[string][]string, text string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	require.NoError(t, err)
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		text += string(raw)
+		for line := range strings.Lines(string(raw)) {
+			var r deadRecord
+			require.NoError(t, json.Unmarshal([]byte(line), &r))
+			n := 0
+			if r.Traces != nil {
+				td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(r.Traces)
+				require.NoError(t, err)
+				n = td.SpanCount()
+			} else {
+				ld, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(r.Logs)
+				require.NoError(t, err)
+				n = ld.LogRecordCount()
+			}
+			if lines == nil {
+				lines = map[string][]string{}
+			}
+			name := filepath.Base(file)
+			lines[name] = append(lines[name], fmt.Sprintf("%s %d", r.Reason, n))
+		}
+	}
+	return lines, text
+}
+
+// tables returns the tables inserted into, in order.
+func (a *answers) tables() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var names []string
+	for _, q := range a.queries {
+		_, rest, _ := strings.Cut(q, "`.`")
+		name, _, _ := strings.Cut(rest, "`")
+		names = append(names, name)
+	}
+	return names
+}
+
+// The traces and the logs of one configuration share one exporter, which ends
+// with the last of them.
+func TestPipelinesShareOneInstance(t *testing.T) {
+	a := &answers{}
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	cfg := createDefaultConfig().(*Config)
+	cfg.DSN, cfg.CreateSchema = configopaque.String(server.URL), false
+	set := exportertest.NewNopSettings(metadata.Type)
+	traces, err := NewFactory().CreateTraces(t.Context(), set, cfg)
+	require.NoError(t, err)
+	logs, err := NewFactory().CreateLogs(t.Context(), set, cfg)
+	require.NoError(t, err)
+	instances.Lock()
+	shared := instances.byConfig[cfg]
+	instances.Unlock()
+	require.NotNil(t, shared)
+	require.NoError(t, traces.Start(t.Context(), componenttest.NewNopHost()))
+	opened := shared.store
+	require.NoError(t, logs.Start(t.Context(), componenttest.NewNopHost()))
+	assert.Same(t, opened, shared.store, "started once")
+	require.NoError(t, traces.Shutdown(t.Context()))
+	instances.Lock()
+	assert.Same(t, shared, instances.byConfig[cfg], "in use")
+	instances.Unlock()
+	require.NoError(t, logs.Shutdown(t.Context()))
+	instances.Lock()
+	assert.NotContains(t, instances.byConfig, cfg)
+	instances.Unlock()
 }
 
 func TestRetryHasTheSameToken(t *testing.T) {
@@ -113,12 +233,6 @@ func TestRetryHasTheSameToken(t *testing.T) {
 	require.Len(t, a.tokens, 2)
 	assert.Len(t, a.tokens[0], 64)
 	assert.Equal(t, a.tokens[0], a.tokens[1])
-}
-
-func TestFullDeadLetterKeepsTheBatch(t *testing.T) {
-	a := &answers{code: "16"}
-	e, _ := start(t, a, func(c *Config) { c.DeadLetter.MaxBytes = 10 })
-	require.ErrorIs(t, e.pushTraces(t.Context(), spans(1)), errDeadLetterFull)
 }
 
 func TestValidateNamesKeyAndValue(t *testing.T) {

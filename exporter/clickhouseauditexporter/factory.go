@@ -13,12 +13,14 @@ import (
 
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/insert"
 )
 
 // NewFactory returns the factory of the clickhouse_audit exporter.
 func NewFactory() exporter.Factory {
 	return exporter.NewFactory(metadata.Type, createDefaultConfig,
-		exporter.WithTraces(createTraces, metadata.TracesStability))
+		exporter.WithTraces(createTraces, metadata.TracesStability),
+		exporter.WithLogs(createLogs, metadata.LogsStability))
 }
 
 func createDefaultConfig() component.Config {
@@ -30,7 +32,7 @@ func createDefaultConfig() component.Config {
 		Database:     audit.DefaultDatabase,
 		CreateSchema: true,
 		Retention:    audit.DefaultRetention,
-		Compression:  compressionNone,
+		Compression:  insert.None,
 		DeadLetter:   DeadLetterConfig{Directory: "spanwarden-dead-letter", MaxBytes: 1 << 30},
 		Limits:       LimitsConfig{ValueBytes: 16 << 10, Attributes: 256, BlockRows: 100_000},
 		Timeout:      exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
@@ -40,16 +42,28 @@ func createDefaultConfig() component.Config {
 }
 
 func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
-	config := cfg.(*Config)
-	e, err := newExporter(set, config)
+	e, err := acquire(set, cfg.(*Config))
 	if err != nil {
 		return nil, err
 	}
-	return exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces,
+	return exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces, e.options()...)
+}
+
+func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	e, err := acquire(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	return exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, e.options()...)
+}
+
+func (e *auditExporter) options() []exporterhelper.Option {
+	return []exporterhelper.Option{
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
-		exporterhelper.WithTimeout(config.Timeout),
-		exporterhelper.WithRetry(config.Retry),
-		exporterhelper.WithQueue(config.Queue),
+		exporterhelper.WithTimeout(e.cfg.Timeout),
+		exporterhelper.WithRetry(e.cfg.Retry),
+		exporterhelper.WithQueue(e.cfg.Queue),
 		exporterhelper.WithStart(e.start),
-		exporterhelper.WithShutdown(e.shutdown))
+		exporterhelper.WithShutdown(e.shutdown),
+	}
 }

@@ -151,7 +151,7 @@ func TestRealStore(t *testing.T) {
 		r.send(calls(0, 1))
 		r.exec("ALTER TABLE {db}.actions DROP COLUMN span_name")
 		r.send(calls(1, 1))
-		text, err := os.ReadFile(filepath.Join(r.cfg.DeadLetter.Directory, deadLetterFile))
+		text, err := os.ReadFile(filepath.Join(r.cfg.DeadLetter.Directory, deadTraces))
 		require.NoError(t, err)
 		assert.Equal(t, 1, strings.Count(string(text), "\n"))
 		assert.Contains(t, string(text), "span_name")

@@ -30,12 +30,7 @@ const (
 // the span's other time, or by the time of observation; a span that did not end
 // or ended before it began lasted 0 ns.
 func (r *Row) clampTimes() {
-	plausible := func(t uint64) bool {
-		observed := uint64(max(r.Observed, 0))
-		// A collector whose own clock is unset is no judge of the future.
-		return t >= earliest && (observed < earliest || t <= observed+horizon) && t <= maxNanos
-	}
-	startOK, endOK := plausible(r.Start), plausible(r.End)
+	startOK, endOK := plausible(r.Start, r.Observed), plausible(r.End, r.Observed)
 	switch {
 	case startOK && endOK && r.End < r.Start:
 		r.TS, r.Duration, r.TSQuality = int64(r.Start), 0, tsReversed

@@ -61,7 +61,7 @@ func (e *Encoder) addContent(r *Row, key string, v pcommon.Value) {
 	e.refs = append(e.refs, Attr{Key: key, Value: digest})
 	e.contents.append(&ContentRow{
 		Tenant: r.Tenant, Digest: digest, TS: r.TS / 1e6, Role: key,
-		Salt: hex.EncodeToString(salt), Body: cutTo(r, body, e.limits.ContentBytes), Bytes: uint64(len(body)),
+		Salt: hex.EncodeToString(salt), Body: cutTo(&r.Truncated, body, e.limits.ContentBytes), Bytes: uint64(len(body)),
 	})
 	e.stats.Contents++
 }

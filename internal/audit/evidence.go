@@ -3,8 +3,6 @@ package audit
 import (
 	"github.com/ClickHouse/ch-go/proto"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-
-	"github.com/spanwarden/spanwarden/internal/attr"
 )
 
 // maxLinks and maxEvents bound what one span may store. The SDKs' own default
@@ -51,13 +49,13 @@ func (e *Encoder) linkAttrs(r *Row, link ptrace.SpanLink) []Attr {
 	kv := make([]Attr, 0, link.Attributes().Len())
 	for k, v := range link.Attributes().All() {
 		if !e.classOf(k).content {
-			kv = append(kv, Attr{Key: k, Value: e.cut(r, e.textOf(v))})
+			kv = append(kv, Attr{Key: k, Value: e.cut(&r.Truncated, e.textOf(v))})
 		}
 	}
 	return e.bound(sorted(kv), &r.Truncated)
 }
 
-// fromEvents keeps the names of events. Corrections of ours have a table.
+// fromEvents keeps the names of events. Records of ours have tables.
 func (e *Encoder) fromEvents(r *Row, events ptrace.SpanEventSlice) {
 	if events.Len() == 0 {
 		return
@@ -65,11 +63,11 @@ func (e *Encoder) fromEvents(r *Row, events ptrace.SpanEventSlice) {
 	names := e.evidence.events[:0]
 	for _, event := range events.All() {
 		switch {
-		case event.Name() == attr.AttributionEvent:
+		case isRecord(event.Name()):
 		case len(names) == maxEvents:
 			r.Truncated++
 		default:
-			names = append(names, e.cut(r, event.Name()))
+			names = append(names, e.cut(&r.Truncated, event.Name()))
 		}
 	}
 	e.evidence.events, r.EventNames = names, names

@@ -164,6 +164,7 @@ func (o *Options) render(s string) string {
 		"{all}", all,
 		"{ttl ts}", ttl("ts", retentionDays[o.Retention]),
 		"{ttl settled_ts}", ttl("settled_ts", retentionDays[o.Retention]),
+		"{ttl recorded_at}", ttl("recorded_at", retentionDays[o.Retention]),
 		"{content_ttl ts}", ttl("ts", contentDays),
 	).Replace(s)
 }

@@ -31,6 +31,7 @@ type TelemetryBuilder struct {
 	ExporterClickhouseAuditDeadLetters metric.Int64Counter
 	ExporterClickhouseAuditInserts     metric.Int64Counter
 	ExporterClickhouseAuditRows        metric.Int64Counter
+	ExporterClickhouseAuditSettleSpans metric.Int64Counter
 	ExporterClickhouseAuditTruncated   metric.Int64Counter
 }
 
@@ -77,8 +78,8 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterClickhouseAuditDeadLetters, err = builder.meter.Int64Counter(
 		"otelcol_exporter_clickhouse_audit_dead_letters",
-		metric.WithDescription("Spans that the store will never take and that were written to the dead-letter file. [Alpha]"),
-		metric.WithUnit("{span}"),
+		metric.WithDescription("Spans and log records that the store will never take and that were written to the dead-letter file. [Alpha]"),
+		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterClickhouseAuditInserts, err = builder.meter.Int64Counter(
@@ -91,6 +92,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_clickhouse_audit_rows",
 		metric.WithDescription("Rows that the store acknowledged. [Alpha]"),
 		metric.WithUnit("{row}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterClickhouseAuditSettleSpans, err = builder.meter.Int64Counter(
+		"otelcol_exporter_clickhouse_audit_settle_spans",
+		metric.WithDescription("Settle spans. They carry what spanwarden found and are no actions, so they make no row of table actions. [Alpha]"),
+		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterClickhouseAuditTruncated, err = builder.meter.Int64Counter(

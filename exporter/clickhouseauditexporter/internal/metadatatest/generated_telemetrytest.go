@@ -56,8 +56,8 @@ func AssertEqualExporterClickhouseAuditClamped(t *testing.T, tt *componenttest.T
 func AssertEqualExporterClickhouseAuditDeadLetters(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_clickhouse_audit_dead_letters",
-		Description: "Spans that the store will never take and that were written to the dead-letter file. [Alpha]",
-		Unit:        "{span}",
+		Description: "Spans and log records that the store will never take and that were written to the dead-letter file. [Alpha]",
+		Unit:        "{item}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
 			IsMonotonic: true,
@@ -97,6 +97,22 @@ func AssertEqualExporterClickhouseAuditRows(t *testing.T, tt *componenttest.Tele
 		},
 	}
 	got, err := tt.GetMetric("otelcol_exporter_clickhouse_audit_rows")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualExporterClickhouseAuditSettleSpans(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_clickhouse_audit_settle_spans",
+		Description: "Settle spans. They carry what spanwarden found and are no actions, so they make no row of table actions. [Alpha]",
+		Unit:        "{span}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_clickhouse_audit_settle_spans")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

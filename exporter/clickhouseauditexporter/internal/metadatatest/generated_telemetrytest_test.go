@@ -24,6 +24,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterClickhouseAuditDeadLetters.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditInserts.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditRows.Add(context.Background(), 1)
+	tb.ExporterClickhouseAuditSettleSpans.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditTruncated.Add(context.Background(), 1)
 	AssertEqualExporterClickhouseAuditBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -38,6 +39,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterClickhouseAuditRows(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterClickhouseAuditSettleSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterClickhouseAuditTruncated(t, testTel,

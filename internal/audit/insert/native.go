@@ -1,4 +1,4 @@
-package clickhouseauditexporter
+package insert
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"go.uber.org/zap"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
 )
@@ -14,8 +13,7 @@ import (
 // nativeSender speaks ClickHouse's native TCP protocol. mu guards the idle
 // connections; a connection runs one insert at a time.
 type nativeSender struct {
-	opts   *clickhouse.Options
-	logger *zap.Logger
+	opts *clickhouse.Options
 
 	mu     sync.Mutex
 	idle   map[string][]*ch.Client
@@ -25,8 +23,8 @@ type nativeSender struct {
 // maxIdle bounds the idle connections to one address.
 const maxIdle = 16
 
-func newNativeSender(opts *clickhouse.Options, logger *zap.Logger) *nativeSender {
-	return &nativeSender{opts: opts, logger: logger, idle: map[string][]*ch.Client{}}
+func newNativeSender(opts *clickhouse.Options) *nativeSender {
+	return &nativeSender{opts: opts, idle: map[string][]*ch.Client{}}
 }
 
 func (n *nativeSender) insert(ctx context.Context, addr, table string, block *audit.Encoded, settings map[string]string) error {
@@ -56,8 +54,8 @@ func (n *nativeSender) take(ctx context.Context, addr string) (*ch.Client, error
 	}
 	n.mu.Unlock()
 	return ch.Dial(ctx, ch.Options{
-		Logger: n.logger, Address: addr,
-		User: n.opts.Auth.Username, Password: n.opts.Auth.Password,
+		Address: addr,
+		User:    n.opts.Auth.Username, Password: n.opts.Auth.Password,
 		TLS: n.opts.TLS, Compression: ch.CompressionLZ4,
 		DialTimeout: n.opts.DialTimeout, ReadTimeout: ch.NoTimeout, // ctx bounds the whole
 		ClientName: "spanwarden",

@@ -1,4 +1,4 @@
-package clickhouseauditexporter
+package insert
 
 import (
 	"bytes"
@@ -18,16 +18,17 @@ import (
 	"github.com/spanwarden/spanwarden/internal/audit"
 )
 
-// statusError is an answer other than 200. exception is ClickHouse's own code, 0
-// where it was not ClickHouse that answered.
-type statusError struct {
-	status    int
-	exception int32
+// StatusError is an answer other than 200 over HTTP. Exception is ClickHouse's
+// own code, 0 where it was not ClickHouse that answered.
+type StatusError struct {
+	Status    int
+	Exception int32
 	text      string
 }
 
-func (e *statusError) Error() string {
-	return fmt.Sprintf("HTTP %d: %s", e.status, strings.TrimSpace(e.text))
+// Error repeats what the server said.
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("HTTP %d: %s", e.Status, strings.TrimSpace(e.text))
 }
 
 // httpSender posts blocks in the format Native. It keeps no state of its own.
@@ -72,7 +73,7 @@ func (h *httpSender) insert(ctx context.Context, addr, table string, block *audi
 		return err
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
-	if h.compression != compressionNone {
+	if h.compression != None {
 		req.Header.Set("Content-Encoding", h.compression)
 	}
 	if h.user != "" {
@@ -100,7 +101,7 @@ func readAnswer(res *http.Response) error {
 	if !failed {
 		return nil
 	}
-	return &statusError{status: res.StatusCode, exception: int32(code), text: string(text[:min(len(text), 2048)])}
+	return &StatusError{Status: res.StatusCode, Exception: int32(code), text: string(text[:min(len(text), 2048)])}
 }
 
 // zstdEncoder is safe for concurrent EncodeAll.
@@ -108,9 +109,9 @@ var zstdEncoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest
 
 func compress(method string, block []byte) ([]byte, error) {
 	switch method {
-	case compressionZstd:
+	case Zstd:
 		return zstdEncoder.EncodeAll(block, nil), nil
-	case compressionGzip:
+	case Gzip:
 		var buf bytes.Buffer
 		w := gzip.NewWriter(&buf)
 		if _, err := w.Write(block); err != nil {

@@ -1,0 +1,157 @@
+package clickhouseauditexporter
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/finding"
+)
+
+// batch is what a pipeline hands over to be stored: traces, or logs.
+type batch interface {
+	// items is the number of spans or records.
+	items() int
+	// halve splits in two of equal size, always in the same way.
+	halve() (first, second batch)
+	// encode emits the inserts. What makes no row comes back as a batch of its own
+	// with the reason; nil where there is none.
+	encode(e *auditExporter, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error)
+	// record fills in what is the batch's own in a line of the dead-letter file and
+	// returns the file's name.
+	record(*deadRecord) (file string, err error)
+}
+
+// refused is what no store would take, because it is no evidence.
+type refused struct {
+	batch
+	reason string
+	err    error // the first
+}
+
+type traceBatch struct{ ptrace.Traces }
+
+func (b traceBatch) items() int { return b.SpanCount() }
+
+func (b traceBatch) halve() (first, second batch) {
+	half := b.SpanCount() / 2
+	return b.keep(func(i int) bool { return i < half }), b.keep(func(i int) bool { return i >= half })
+}
+
+func (b traceBatch) keep(wanted func(i int) bool) traceBatch {
+	part, i := ptrace.NewTraces(), 0
+	b.CopyTo(part)
+	part.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
+		rs.ScopeSpans().RemoveIf(func(ss ptrace.ScopeSpans) bool {
+			ss.Spans().RemoveIf(func(ptrace.Span) bool {
+				i++
+				return !wanted(i - 1)
+			})
+			return ss.Spans().Len() == 0
+		})
+		return rs.ScopeSpans().Len() == 0
+	})
+	return traceBatch{part}
+}
+
+func (b traceBatch) encode(e *auditExporter, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error) {
+	enc := e.encoders.Get().(*audit.Encoder)
+	defer e.encoders.Put(enc)
+	var bad *refused
+	enc.Refuse = func(r *audit.RefusedSpan) {
+		if bad == nil {
+			bad = &refused{batch: traceBatch{ptrace.NewTraces()}, reason: reasonRecord, err: r.Err}
+		}
+		rs := bad.batch.(traceBatch).ResourceSpans().AppendEmpty()
+		r.Resource.CopyTo(rs.Resource())
+		ss := rs.ScopeSpans().AppendEmpty()
+		r.Scope.CopyTo(ss.Scope())
+		r.Span.CopyTo(ss.Spans().AppendEmpty())
+	}
+	stats, err := enc.Encode(b.Traces, now, emit)
+	return stats, bad, err
+}
+
+func (b traceBatch) record(r *deadRecord) (string, error) {
+	var marshal ptrace.JSONMarshaler
+	var err error
+	r.Spans = b.SpanCount()
+	r.Traces, err = marshal.MarshalTraces(b.Traces)
+	return deadTraces, err
+}
+
+type logBatch struct{ plog.Logs }
+
+func (b logBatch) items() int { return b.LogRecordCount() }
+
+func (b logBatch) halve() (first, second batch) {
+	half := b.LogRecordCount() / 2
+	return b.keep(func(i int) bool { return i < half }), b.keep(func(i int) bool { return i >= half })
+}
+
+func (b logBatch) keep(wanted func(i int) bool) logBatch {
+	part, i := plog.NewLogs(), 0
+	b.CopyTo(part)
+	part.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
+			sl.LogRecords().RemoveIf(func(plog.LogRecord) bool {
+				i++
+				return !wanted(i - 1)
+			})
+			return sl.LogRecords().Len() == 0
+		})
+		return rl.ScopeLogs().Len() == 0
+	})
+	return logBatch{part}
+}
+
+func (b logBatch) encode(e *auditExporter, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error) {
+	enc := e.logEncoders.Get().(*audit.LogEncoder)
+	defer e.logEncoders.Put(enc)
+	var bad *refused
+	stats, err := enc.Encode(b.Logs, now, emit, func(r *audit.RefusedLog) {
+		if bad == nil {
+			bad = &refused{batch: logBatch{plog.NewLogs()}, reason: reasonFinding, err: r.Err}
+		}
+		rl := bad.batch.(logBatch).ResourceLogs().AppendEmpty()
+		r.Resource.Resource().CopyTo(rl.Resource())
+		sl := rl.ScopeLogs().AppendEmpty()
+		r.Scope.Scope().CopyTo(sl.Scope())
+		r.Record.CopyTo(sl.LogRecords().AppendEmpty())
+	})
+	if bad != nil && !hasFinding(bad.batch.(logBatch)) {
+		bad.reason = reasonNoFinding
+	}
+	return stats, bad, err
+}
+
+// hasFinding tells whether any record at least claims to be a finding.
+func hasFinding(b logBatch) bool {
+	for _, rl := range b.ResourceLogs().All() {
+		for _, lr := range rl.ScopeLogs().At(0).LogRecords().All() {
+			if finding.IsLog(lr) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b logBatch) record(r *deadRecord) (string, error) {
+	var marshal plog.JSONMarshaler
+	var err error
+	r.Records = b.LogRecordCount()
+	r.Logs, err = marshal.MarshalLogs(b.Logs)
+	return deadLogs, err
+}
+
+var errNotStored = errors.New("not stored")
+
+// asError says how many were refused and why the first one was.
+func (r *refused) asError() error {
+	return fmt.Errorf("%w: %d refused, the first because: %w", errNotStored, r.items(), r.err)
+}

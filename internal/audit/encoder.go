@@ -1,0 +1,116 @@
+package audit
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanwarden/spanwarden/internal/genai"
+)
+
+// Stats say what an encoding did.
+type Stats struct {
+	Actions, Attributions, Contents int
+	Findings, ConfigVersions        int
+	Edges, Runs, Chains             int
+	Settled                         int // settle spans, which are no actions
+	Refused                         int // records that make no row
+	Truncated                       int // attribute values, links and events cut or left out
+	Clamped                         int // rows whose times could not be
+}
+
+// Encoder turns spans into inserts. It is reusable; it is not safe for
+// concurrent use.
+type Encoder struct {
+	// Refuse is told of records that make no row. It may be nil.
+	Refuse func(*RefusedSpan)
+
+	opts    genai.Options
+	content Content
+	scribe
+
+	batch        genai.Batch
+	actions      *block[Row]
+	attributions *block[AttributionRow]
+	contents     *block[ContentRow]
+	records      records
+	row          Row
+	attrs        []Attr
+	resource     []Attr
+	resourceCut  uint32
+	refs         []Attr
+	evidence     evidence
+	classes      map[string]class
+	order        []keyClass // of the span before: emitters repeat themselves
+	stats        Stats
+}
+
+// NewEncoder returns an encoder with no rows.
+func NewEncoder(limits Limits, content Content) *Encoder {
+	return &Encoder{
+		scribe: scribe{limits: limits.withDefaults()}, content: content,
+		actions: newActions(), attributions: newAttributions(), contents: newContents(), records: newRecords(),
+		classes: map[string]class{},
+	}
+}
+
+// Encode reads td, which it never changes, and calls emit for every insert that
+// is to be made, in order: actions before their corrections, then what is known
+// of delegation, content last. An Encoded is valid until emit returns. Equal
+// spans give equal tokens, whenever they were observed. An error of emit ends the
+// encoding and is returned.
+func (e *Encoder) Encode(td ptrace.Traces, observed time.Time, emit func(*Encoded) error) (Stats, error) {
+	e.reset()
+	e.batch.Decode(td, &e.opts)
+	return e.encode(observed.UnixNano(), emit)
+}
+
+// encode turns the decoded batch into inserts.
+func (e *Encoder) encode(now int64, emit func(*Encoded) error) (Stats, error) {
+	var last pcommon.Resource
+	for i := range e.batch.Items {
+		it := &e.batch.Items[i]
+		if i == 0 || it.Resource != last {
+			last = it.Resource
+			e.readResource(last.Attributes())
+		}
+		e.add(it, now)
+		if e.actions.rows == e.limits.BlockRows {
+			if err := flush(e.actions, emit); err != nil {
+				return e.stats, err
+			}
+		}
+	}
+	if err := flush(e.actions, emit); err != nil {
+		return e.stats, err
+	}
+	if err := flush(e.attributions, emit); err != nil {
+		return e.stats, err
+	}
+	if err := e.records.flush(emit); err != nil {
+		return e.stats, err
+	}
+	return e.stats, flush(e.contents, emit)
+}
+
+func flush[R any](b *block[R], emit func(*Encoded) error) error {
+	if b.rows == 0 {
+		return nil
+	}
+	enc, err := b.finish()
+	if err != nil {
+		return err
+	}
+	err = emit(enc)
+	b.reset()
+	return err
+}
+
+func (e *Encoder) reset() {
+	e.actions.reset()
+	e.attributions.reset()
+	e.contents.reset()
+	e.records.reset()
+	e.arena, e.stats = e.arena[:0], Stats{}
+}
