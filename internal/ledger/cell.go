@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -18,7 +17,9 @@ const (
 type cell struct {
 	budget     string
 	period     string // of the budget; a cell of another period is not carried on
-	start, end int64  // of the open period; 0 without one
+	limit      Sum    // and unit: what it was last judged by
+	unit       Unit
+	start, end int64 // of the open period; 0 without one
 	now        totals
 	closed     []closed // latest first
 	ewma       float64  // decayed sum of amounts, as of now.last
@@ -48,26 +49,40 @@ type slot struct {
 	totals
 }
 
+// cell returns the state of a budget for the key, new if need be. life is the
+// key's balance before the charge at hand.
 func (a *account) cell(b *Budget, life *totals) *cell {
 	for _, c := range a.cells {
-		if c.budget == b.ID {
-			if c.period == b.period.String() {
-				return c
-			}
-			*c = cell{budget: b.ID, period: b.period.String()}
-			return c
+		if c.budget != b.ID {
+			continue
 		}
+		if c.period != b.Period() {
+			*c = newCell(b, life)
+		}
+		return c
 	}
-	c := &cell{budget: b.ID, period: b.Period()}
-	if b.period.kind == lifetime || b.period.kind == run {
-		c.now = *life // a budget that is new finds what was spent before it
+	c := newCell(b, life)
+	a.cells = append(a.cells, &c)
+	return &c
+}
+
+// newCell starts a budget's balance. A budget that came later finds what the
+// key spent before it, where the ledger knows: over the key's lifetime, and if
+// the budget asks for no other key.
+func newCell(b *Budget, life *totals) cell {
+	c := cell{budget: b.ID, period: b.Period(), limit: b.Limit, unit: b.Unit}
+	if !b.period.calendar() && b.period.kind != rolling && !b.foreign {
+		c.now = *life
 	}
-	a.cells = append(a.cells, c)
 	return c
 }
 
 // chargeCell books the entry into its period and says what follows.
 func (l *Ledger) chargeCell(a *account, c *cell, b *Budget, e *entry, events []Event) []Event {
+	if c.limit != b.Limit || c.unit != b.Unit {
+		// Edited while the key was in storage, or since the snapshot.
+		events = l.relimit(a, c, b, max(c.now.last, l.clock), events)
+	}
 	if b.period.calendar() {
 		if e.end >= c.end {
 			events = l.open(a, c, b, e.end, events)
@@ -75,9 +90,25 @@ func (l *Ledger) chargeCell(a *account, c *cell, b *Budget, e *entry, events []E
 			l.bookLate(c, b, e)
 			return events
 		}
+		if e.start < c.start { // what came before belongs to the period before
+			late := *e
+			late.start = c.start
+			e = &late
+		}
 	}
-	before := c.now.in(b)
-	prior := c.now.last
+	c.book(b, e)
+	if c.end != 0 && l.clock >= c.end {
+		return events // late for a period that is over
+	}
+	if b.Unit == USD && e.free {
+		return events // a free call never trips a budget
+	}
+	return l.judge(a, c, b, e.action, c.now.last, events)
+}
+
+// book adds the entry to the open period and to all that is derived from it.
+func (c *cell) book(b *Budget, e *entry) {
+	before, prior := c.now.in(b), c.now.last
 	c.now.add(e)
 	amount := c.now.in(b).Minus(before).Float()
 	if b.period.kind == rolling {
@@ -87,13 +118,6 @@ func (l *Ledger) chargeCell(a *account, c *cell, b *Budget, e *entry, events []E
 	c.decay(b, prior, e.end, amount)
 	c.trace(b)
 	c.burn(b, e, amount)
-	if c.end != 0 && l.clock >= c.end {
-		return events // late for a period that is over
-	}
-	if b.Unit == USD && e.free {
-		return events // a free call never trips a budget
-	}
-	return l.judge(a, c, b, e.action, c.now.last, events)
 }
 
 func amountOf(b *Budget, e *entry) float64 {
@@ -110,7 +134,10 @@ func (l *Ledger) open(a *account, c *cell, b *Budget, t int64, events []Event) [
 		c.closed = slices.Insert(c.closed, 0, closed{c.start, c.end, c.now})
 		c.closed = c.closed[:min(len(c.closed), keptPeriods)]
 	}
-	*c = cell{budget: c.budget, period: c.period, closed: c.closed, start: start.UnixNano(), end: end.UnixNano(), burns: c.burns}
+	*c = cell{
+		budget: c.budget, period: c.period, limit: c.limit, unit: c.unit,
+		closed: c.closed, start: start.UnixNano(), end: end.UnixNano(), burns: c.burns,
+	}
 	return events
 }
 
@@ -147,24 +174,44 @@ func (c *cell) roll(b *Budget, e *entry) {
 }
 
 func (c *cell) slide(b *Budget, now int64) {
-	drop := 0
-	for drop < len(c.slots) && c.slots[drop].at <= now-int64(b.period.roll)-int64(b.period.roll)/rollingSlots {
-		drop++
-	}
+	drop := c.outside(b, now)
 	if drop == 0 {
 		return
 	}
 	c.slots = slices.Delete(c.slots, 0, drop)
-	last := c.now.last
-	c.now = totals{last: last}
-	for i := range c.slots {
-		s := &c.slots[i]
+	c.now = c.window(b, now)
+}
+
+// outside returns how many slots have left the window that ends now.
+func (c *cell) outside(b *Budget, now int64) int {
+	roll := int64(b.period.roll)
+	n := 0
+	for n < len(c.slots) && c.slots[n].at <= now-roll-roll/rollingSlots {
+		n++
+	}
+	return n
+}
+
+// at returns the balance of the open period as seen at now.
+func (c *cell) at(b *Budget, now int64) totals {
+	if b.period.kind != rolling || now <= c.now.last {
+		return c.now
+	}
+	return c.window(b, now)
+}
+
+// window returns the balance of the rolling window that ends now, which must
+// not lie before the last charge.
+func (c *cell) window(b *Budget, now int64) totals {
+	t := totals{last: c.now.last}
+	for _, s := range c.slots[c.outside(b, now):] {
 		e := entry{
 			start: s.first, end: s.last, usd: s.usd, bound: s.bound, tokens: s.tokens, calls: s.calls, tools: s.tools,
 			unpriced: s.unpricedCalls, unpricedTokens: s.unpricedTokens,
 		}
-		c.now.add(&e)
+		t.add(&e)
 	}
+	return t
 }
 
 // decay adds an amount to the fast rate's sum. Every amount counts by its age,
@@ -195,58 +242,4 @@ func (c *cell) trace(b *Budget) {
 		c.path = kept
 	}
 	c.path = append(c.path, p)
-}
-
-// project says where the balance is heading as seen at the time now.
-func (c *cell) project(b *Budget, now int64) (Projection, bool) {
-	p := b.projection
-	if p == nil || c.now.first == 0 || now < c.now.first {
-		return Projection{}, false
-	}
-	enough := true
-	scale := b.Unit.Scale()
-	elapsed := seconds(c.now.last - c.now.first)
-	spent := c.now.in(b).Float()
-	out := Projection{Horizon: p.horizon, Confidence: 1}
-	if c.end != 0 {
-		if p.horizon == 0 {
-			out.Horizon = time.Duration(max(0, c.end-now))
-		}
-		out.Confidence = min(1, seconds(now-c.start)/seconds(c.end-c.start))
-	}
-	if elapsed <= 0 {
-		return out, false
-	}
-	if c.now.calls+c.now.tools < p.calls || elapsed < p.elapsed.Seconds() || spent < p.spend {
-		enough = false
-	}
-	h := b.period.halfLife()
-	faded := c.ewma * fade(seconds(now-c.now.last)/h)
-	long := spent / elapsed
-	// Without the correction a young average would read far below the truth.
-	short := faded * math.Ln2 / h / (1 - fade(seconds(now-c.now.first)/h))
-	out.RateLong, out.RateShort = long/scale, short/scale
-	ahead := out.Horizon.Seconds()
-	out.Low, out.High = (spent+min(long, short)*ahead)/scale, (spent+max(long, short)*ahead)/scale
-	left := b.Limit.Float() - spent
-	out.ExhaustEarliest = exhaustion(now, left, max(long, short))
-	out.ExhaustLatest = exhaustion(now, left, min(long, short))
-	return out, enough
-}
-
-// fade is the share of an amount that is left after so many half-lives.
-func fade(halves float64) float64 {
-	if halves == 0 {
-		return 1 // the usual case, and Exp2 is slow
-	}
-	return math.Exp2(-halves)
-}
-
-// exhaustion is when the rest is used up; zero if not within a century.
-func exhaustion(now int64, left, rate float64) time.Time {
-	s := left / rate
-	if !(s >= 0) || s > 100*365*86400 {
-		return time.Time{}
-	}
-	return time.Unix(0, now).Add(time.Duration(s * 1e9)).UTC()
 }

@@ -1,159 +1,85 @@
 package ledger
 
 import (
-	"slices"
 	"time"
 )
 
 // Options bound a ledger. Zero values mean the defaults.
 type Options struct {
-	// MaxKeys is how many keys live in memory, 200,000 by default.
+	// MaxKeys is how many keys live in memory, 200,000 by default. A quarter of
+	// them at most are tenants, projects and agents, which sessions cannot push out.
 	MaxKeys int
 	// MaxActions and ActionTTL bound the memory of action ids: 1,000,000 ids and
 	// 24 h, measured by the ends of spans. The caller clamps ends in the future:
-	// such an end would make the ledger forget ids too early.
+	// such an end would make the ledger forget ids too early. An action takes one
+	// id more for each ancestor and for a delegation root.
 	MaxActions int
 	ActionTTL  time.Duration
+	// MaxResponses and ResponseTTL bound the memory of response ids likewise.
+	MaxResponses int
+	ResponseTTL  time.Duration
+	// MaxHalts is how many halts may be in force at once, 100,000 by default. One
+	// more is not latched but counted: no halt is ever dropped to make room.
+	MaxHalts int
 	// Evict stores the state of an idle key; Load finds it again, nil if there
 	// is none. Without Evict, an evicted key loses its spend.
 	Evict func(key string, state []byte)
 	Load  func(key string) []byte
 }
 
-// Ledger is the spend of all keys. Its methods must not run at once.
-type Ledger struct {
-	opt      Options
-	budgets  *Budgets
-	accounts map[accountKey]*account
-	newest   *account // ring of accounts by use, newest first
-	halts    map[accountKey][]Halt
-	recent   [scopes]*account // the last one of each scope: most charges repeat it
-	actions  actions
-	counters Counters
-	now      int64 // the latest end of any span
-	clock    int64 // the latest time that Tick was told
-}
-
-type accountKey struct {
-	scope            Scope
-	tenant, key, run string
-}
-
-// account is the state of one key.
-type account struct {
-	accountKey
-	prev, next *account
-	life       totals
-	own        Sum
-	cells      []*cell // one for each matching budget that saw a charge
-}
-
-// totals are balances of some stretch of time.
-type totals struct {
-	usd, bound                    Sum
-	tokens, calls, tools          uint64
-	unpricedCalls, unpricedTokens uint64
-	first, last                   int64 // nanoseconds; first is 0 before the first charge
-}
-
-func (t *totals) add(c *entry) {
-	t.usd, t.bound = t.usd.Plus(c.usd), t.bound.Plus(c.bound)
-	t.tokens += c.tokens
-	t.calls += c.calls
-	t.tools += c.tools
-	t.unpricedCalls += c.unpriced
-	t.unpricedTokens += c.unpricedTokens
-	if t.first == 0 || c.start < t.first {
-		t.first = c.start
-	}
-	t.last = max(t.last, c.end)
-}
-
-// in returns the balance that a budget compares with its limit.
-func (t *totals) in(b *Budget) Sum {
-	switch b.Unit {
-	case USD:
-		if b.UpperBound {
-			return t.usd.Plus(t.bound)
-		}
-		return t.usd
-	case Tokens:
-		return SumOf(t.tokens)
-	case Calls:
-		return SumOf(t.calls)
-	case ToolCalls:
-		return SumOf(t.tools)
-	default:
-		return SumOf(uint64(max(0, t.last-t.first)))
-	}
-}
-
-// entry is a charge as numbers.
-type entry struct {
-	action                   ID
-	start, end               int64
-	usd, bound               Sum
-	tokens, calls, tools     uint64
-	unpriced, unpricedTokens uint64
-	free                     bool // a model call known to cost nothing
-}
-
-func entryOf(c *Charge) entry {
-	e := entry{action: c.Action, start: c.Start.UnixNano(), end: c.End.UnixNano(), tokens: c.Tokens}
-	if e.start > e.end {
-		e.start = e.end
-	}
-	switch c.Kind {
-	case ModelCall:
-		e.calls = 1
-	case ToolCall:
-		e.tools = 1
-	case Other: // counts as nothing
-	}
-	p, known := c.Cost.Pico()
-	e.usd = SumOf(uint64(p))
-	e.free = known && p == 0
-	if !known && c.Kind == ModelCall {
-		e.unpriced, e.unpricedTokens = 1, c.Tokens
-		if p, ok := c.Bound.Pico(); ok {
-			e.bound = SumOf(uint64(p))
-		}
-	}
-	return e
-}
-
 // minKeys lets the keys of one charge live side by side.
 const minKeys = 16
 
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		v   *int
+		def int
+	}{{&o.MaxKeys, 200_000}, {&o.MaxActions, 1_000_000}, {&o.MaxResponses, 1_000_000}, {&o.MaxHalts, 100_000}} {
+		if *d.v <= 0 {
+			*d.v = d.def
+		}
+	}
+	for _, ttl := range []*time.Duration{&o.ActionTTL, &o.ResponseTTL} {
+		if *ttl <= 0 {
+			*ttl = 24 * time.Hour
+		}
+	}
+	o.MaxKeys = max(o.MaxKeys, minKeys)
+	return o
+}
+
+// Ledger is the spend of all keys. Its methods must not run at once.
+type Ledger struct {
+	opt       Options
+	budgets   *Budgets
+	accounts  map[accountKey]*account
+	rings     [2]ring // accounts by use: of many keys, and of few
+	halts     map[accountKey][]Halt
+	haltCount int
+	recent    [scopes]*account // the last one of each scope: most charges repeat it
+	actions   memory[struct{}]
+	responses memory[claim]
+	counters  Counters
+	seq       uint64
+	now       int64 // the latest end of any span
+	clock     int64 // the latest time that Tick was told
+}
+
 // New returns an empty ledger under the given budgets; nil means none.
 func New(b *Budgets, opt Options) *Ledger {
-	if opt.MaxKeys <= 0 {
-		opt.MaxKeys = 200_000
-	}
-	opt.MaxKeys = max(opt.MaxKeys, minKeys)
-	if opt.MaxActions <= 0 {
-		opt.MaxActions = 1_000_000
-	}
-	if opt.ActionTTL <= 0 {
-		opt.ActionTTL = 24 * time.Hour
-	}
 	if b == nil {
 		b = &Budgets{}
 	}
-	l := &Ledger{opt: opt, budgets: b}
-	l.clear()
-	return l
-}
-
-func (l *Ledger) clear() {
-	l.accounts, l.halts, l.newest = map[accountKey]*account{}, map[accountKey][]Halt{}, nil
-	l.actions = actions{seen: map[ID]struct{}{}}
-	l.counters, l.now, l.clock = Counters{}, 0, 0
+	return &Ledger{
+		opt: opt.withDefaults(), budgets: b,
+		accounts: map[accountKey]*account{}, halts: map[accountKey][]Halt{},
+	}
 }
 
 // Charge charges one action to each of its keys once. A second charge of the
 // same action changes nothing, except that ancestors and a root which the first
-// did not know are charged now.
+// did not know are charged now. A second span of the same response is not
+// charged at all.
 func (l *Ledger) Charge(c *Charge) Result {
 	var r Result
 	l.charge(c, &r)
@@ -167,76 +93,135 @@ func (l *Ledger) Apply(c *Charge, events []Event) (_ []Event, duplicate bool) {
 	return r.Events, r.Duplicate
 }
 
+// Book is Apply that also tells why nothing was charged.
+func (l *Ledger) Book(c *Charge, events []Event) ([]Event, Repeat) {
+	r := Result{Events: events, Keys: noKeys}
+	l.charge(c, &r)
+	return r.Events, r.Repeat
+}
+
 // noKeys marks a result that wants no balances.
 var noKeys = make([]KeySpend, 0)
 
 func (l *Ledger) charge(c *Charge, r *Result) {
 	e := entryOf(c)
 	l.now = max(l.now, e.end)
-	r.Duplicate = !l.firstTime(c.Action)
-	if !r.Duplicate {
-		l.post(Tenant, c.Tenant, c, &e, r)
-		l.post(Project, c.Project, c, &e, r)
-		l.post(Agent, c.Agent, c, &e, r)
-		l.post(Session, c.Session, c, &e, r)
-		l.post(Principal, c.Principal, c, &e, r)
+	l.repeats(c, r)
+	r.Duplicate = r.Repeat != FirstSeen
+	if r.Repeat == SameResponse {
+		return
 	}
-	for _, a := range c.Ancestors {
-		if a != "" && a != c.Agent && l.firstTime(derived(c.Action, 'a', a)) {
-			l.post(Agent, a, c, &e, r)
+	changed := !r.Duplicate
+	if changed {
+		for scope := range DelegationRoot {
+			key := c.key(scope)
+			l.post(scope, key, c, &e, r)
+			l.postPart(scope, key, partRun, c.Run, c, &e, r)
+			l.postPart(scope, key, partSession, c.Session, c, &e, r)
 		}
+	}
+	for i, a := range c.Ancestors {
+		changed = l.postAncestor(a, c.ancestorRun(i), c, &e, r) || changed
 	}
 	if c.Root != "" && l.firstTime(derived(c.Action, 'r', "")) {
 		l.post(DelegationRoot, c.Root, c, &e, r)
+		l.postPart(DelegationRoot, c.Root, partRun, c.Run, c, &e, r)
+		l.postPart(DelegationRoot, c.Root, partSession, c.Session, c, &e, r)
+		changed = true
+	}
+	if changed {
+		l.seq++
 	}
 }
 
-// post charges one key.
+// postAncestor charges one agent that drove the acting one. The same agent may
+// stand above itself in another run: that run is charged, the agent once.
+func (l *Ledger) postAncestor(agent, run string, c *Charge, e *entry, r *Result) (changed bool) {
+	if agent == "" {
+		return false
+	}
+	if agent != c.Agent && l.firstTime(derived(c.Action, 'a', agent)) {
+		l.post(Agent, agent, c, e, r)
+		l.postPart(Agent, agent, partSession, c.Session, c, e, r)
+		changed = true
+	}
+	if (agent == c.Agent && run == c.Run) || !l.budgets.hasPart(Agent, agent, partRun, run, c) {
+		return changed
+	}
+	if l.firstTime(derived(c.Action, 'u', agent+"\x00"+run)) {
+		l.postPart(Agent, agent, partRun, run, c, e, r)
+		changed = true
+	}
+	return changed
+}
+
+// repeats finds out what is known of the action and its response, and
+// remembers both.
+func (l *Ledger) repeats(c *Charge, r *Result) {
+	carried := derived(c.Action, 'd', "")
+	if l.actions.get(c.Action) != nil {
+		r.Repeat = SameAction
+		if l.actions.get(carried) != nil {
+			r.Repeat = SameResponse
+		}
+		return
+	}
+	l.firstTime(c.Action)
+	var same bool
+	if same, r.Conflict = l.sameResponse(c); same {
+		l.firstTime(carried)
+		l.seq++
+		r.Repeat = SameResponse
+	}
+}
+
+// post charges one key: its lifetime, and every budget of the whole key.
 func (l *Ledger) post(scope Scope, key string, c *Charge, e *entry, r *Result) {
 	if key == "" && scope != Tenant {
 		return
 	}
 	a := l.account(accountKey{scope: scope, tenant: c.Tenant, key: key})
+	if a.seq > l.seq {
+		return // a replay: its state was stored after this charge
+	}
+	a.seq = l.seq + 1
 	before := a.life
 	a.life.add(e)
 	if scope == Agent && key == c.Agent {
 		a.own = a.own.Plus(e.usd)
 	}
-	var runBefore *totals
-	for _, b := range l.budgets.byScope[scope] {
-		if !b.matches(&c.Scopes) {
-			continue
-		}
-		into, start := a, before
-		if b.period.kind == run {
-			if c.Run == "" {
-				continue
+	for _, some := range l.budgets.of(scope, key) {
+		for _, b := range some {
+			if b.period.part() == partNone && b.matches(&c.Scopes, key) {
+				r.Events = l.chargeCell(a, a.cell(b, &before), b, e, r.Events)
 			}
-			into = l.account(accountKey{scope: scope, tenant: c.Tenant, key: key, run: c.Run})
-			if runBefore == nil { // the first run budget of this charge books it
-				was := into.life
-				runBefore = &was
-				into.life.add(e)
-			}
-			start = *runBefore
 		}
-		r.Events = l.chargeCell(into, into.cell(b, &start), b, e, r.Events)
 	}
 	if cap(r.Keys) > 0 || r.Keys == nil {
 		r.Keys = append(r.Keys, KeySpend{Scope: scope, Key: key, Spend: a.spend()})
 	}
 }
 
-func (a *account) spend() Spend {
-	t := &a.life
-	s := Spend{
-		USD: t.usd, Bound: t.bound, Own: a.own, Tokens: t.tokens, Calls: t.calls, ToolCalls: t.tools,
-		UnpricedCalls: t.unpricedCalls, UnpricedTokens: t.unpricedTokens,
+// postPart charges the part of a key, a run or a session, that budgets of this
+// kind of part are kept for.
+func (l *Ledger) postPart(scope Scope, key string, p part, id string, c *Charge, e *entry, r *Result) {
+	if !l.budgets.hasPart(scope, key, p, id, c) {
+		return
 	}
-	if t.first != 0 {
-		s.FirstStart, s.LastEnd = time.Unix(0, t.first).UTC(), time.Unix(0, t.last).UTC()
+	a := l.account(accountKey{scope: scope, bySession: p == partSession, tenant: c.Tenant, key: key, run: id})
+	if a.seq > l.seq {
+		return
 	}
-	return s
+	a.seq = l.seq + 1
+	before := a.life
+	a.life.add(e)
+	for _, some := range l.budgets.of(scope, key) {
+		for _, b := range some {
+			if b.period.part() == p && b.matches(&c.Scopes, key) {
+				r.Events = l.chargeCell(a, a.cell(b, &before), b, e, r.Events)
+			}
+		}
+	}
 }
 
 // Spend returns the lifetime balance of a key and whether it was ever charged.
@@ -257,135 +242,6 @@ func (l *Ledger) Keys() int { return len(l.accounts) }
 // Budgets returns the budgets in force.
 func (l *Ledger) Budgets() *Budgets { return l.budgets }
 
-// find returns the account of a key, from storage if need be, or nil.
-func (l *Ledger) find(k accountKey) *account {
-	if a := l.recent[k.scope]; a != nil && a.accountKey == k {
-		l.touch(a)
-		return a
-	}
-	if a := l.accounts[k]; a != nil {
-		l.recent[k.scope] = a
-		l.touch(a)
-		return a
-	}
-	if l.opt.Load == nil {
-		return nil
-	}
-	state := l.opt.Load(k.storageKey())
-	if state == nil {
-		return nil
-	}
-	a := decodeAccount(state)
-	if a == nil || a.accountKey != k {
-		return nil
-	}
-	l.counters.LoadedKeys++
-	l.insert(a)
-	return a
-}
-
-// account returns the account of a key, new if need be.
-func (l *Ledger) account(k accountKey) *account {
-	if a := l.find(k); a != nil {
-		return a
-	}
-	a := &account{accountKey: k}
-	l.insert(a)
-	return a
-}
-
-func (l *Ledger) insert(a *account) {
-	for len(l.accounts) >= l.opt.MaxKeys {
-		old := l.newest.prev
-		if l.opt.Evict != nil {
-			l.opt.Evict(old.storageKey(), encodeAccount(old))
-		}
-		l.unlink(old)
-		delete(l.accounts, old.accountKey)
-		if l.recent[old.scope] == old {
-			l.recent[old.scope] = nil
-		}
-		l.counters.EvictedKeys++
-	}
-	l.accounts[a.accountKey] = a
-	l.link(a)
-}
-
-func (l *Ledger) touch(a *account) {
-	if l.newest != a {
-		l.unlink(a)
-		l.link(a)
-	}
-}
-
-func (l *Ledger) link(a *account) {
-	if l.newest == nil {
-		a.prev, a.next = a, a
-	} else {
-		a.prev, a.next = l.newest.prev, l.newest
-		a.prev.next, a.next.prev = a, a
-	}
-	l.newest = a
-}
-
-func (l *Ledger) unlink(a *account) {
-	if a.next == a {
-		l.newest = nil
-		return
-	}
-	a.prev.next, a.next.prev = a.next, a.prev
-	if l.newest == a {
-		l.newest = a.next
-	}
-}
-
-// actions remembers action ids in the order they came.
-type actions struct {
-	seen  map[ID]struct{}
-	queue []stamped
-	head  int
-}
-
-type stamped struct {
-	id ID
-	at int64 // the ledger's latest end of a span when the id came
-}
-
-// firstTime remembers the id and reports whether it was new.
-func (l *Ledger) firstTime(id ID) bool {
-	q := &l.actions
-	if _, known := q.seen[id]; known {
-		return false
-	}
-	oldest := l.now - int64(l.opt.ActionTTL)
-	for len(q.seen) > 0 && (q.queue[q.head].at < oldest || len(q.seen) >= l.opt.MaxActions) {
-		if q.queue[q.head].at >= oldest {
-			l.counters.EarlyActions++
-		}
-		delete(q.seen, q.queue[q.head].id)
-		q.head++
-	}
-	if q.head > 0 && q.head*2 >= len(q.queue) {
-		q.queue = slices.Delete(q.queue, 0, q.head)
-		q.head = 0
-	}
-	q.seen[id] = struct{}{}
-	q.queue = append(q.queue, stamped{id, l.now})
-	return true
-}
-
-// derived returns the id under which an action is charged to one more key.
-func derived(id ID, kind byte, key string) ID {
-	const prime = 1099511628211
-	h1, h2 := uint64(14695981039346656037)^uint64(kind), uint64(kind)
-	for i := range len(key) {
-		h1 = (h1 ^ uint64(key[i])) * prime
-		h2 = h2*31 + uint64(key[i]) + h1>>32
-	}
-	for i := range 8 {
-		id[i] ^= byte(h1 >> (8 * i))
-		id[i+8] ^= byte(h2 >> (8 * i))
-	}
-	id[0]++ // never the action's own id
-	return id
-}
+// Seq returns the number of the last change. A call that changed nothing but
+// the order of use leaves it as it is, and need not be in a journal.
+func (l *Ledger) Seq() uint64 { return l.seq }

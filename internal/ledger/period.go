@@ -16,9 +16,30 @@ const (
 	week
 	month
 	rolling
+	session // one session of a key of another scope
 )
 
-var periodNames = []string{"lifetime", "run", "hour", "day", "week", "month"}
+var periodNames = []string{"lifetime", "run", "hour", "day", "week", "month", "", "session"}
+
+// part is what of a key a budget is kept for.
+type part uint8
+
+const (
+	partNone part = iota // the whole key
+	partRun
+	partSession
+)
+
+func (p period) part() part {
+	switch p.kind {
+	case run:
+		return partRun
+	case session:
+		return partSession
+	default:
+		return partNone
+	}
+}
 
 // period is a span of time that a budget starts anew in.
 type period struct {
@@ -28,11 +49,8 @@ type period struct {
 }
 
 func parsePeriod(s string, loc *time.Location) (period, error) {
-	if s == "session" {
-		s = "lifetime"
-	}
 	for i, n := range periodNames {
-		if s == n {
+		if s == n && n != "" {
 			return period{kind: periodKind(i), loc: loc}, nil
 		}
 	}
@@ -77,7 +95,7 @@ func (p period) bounds(t time.Time) (start, end time.Time) {
 // length is how long the period nominally lasts; 0 if nobody knows.
 func (p period) length() time.Duration {
 	const oneDay = 24 * time.Hour
-	return []time.Duration{0, 0, time.Hour, oneDay, 7 * oneDay, 30 * oneDay, p.roll}[p.kind]
+	return []time.Duration{0, 0, time.Hour, oneDay, 7 * oneDay, 30 * oneDay, p.roll, 0}[p.kind]
 }
 
 // halfLife of the fast rate: 10 s for a session, 1 h for a month.

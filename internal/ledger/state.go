@@ -2,123 +2,16 @@ package ledger
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"math"
 	"strconv"
-	"time"
 )
 
 // stateVersion is the first byte of all state; another is refused.
-const stateVersion = 1
+const stateVersion = 2
 
 // ErrState is returned for bytes that are no state of this version.
 var ErrState = errors.New("ledger state: damaged, or of another version")
-
-// codec writes or reads: one description serves both, so they cannot differ.
-type codec struct {
-	b       []byte
-	reading bool
-	bad     bool
-}
-
-func (c *codec) u64(v *uint64) {
-	if !c.reading {
-		c.b = binary.AppendUvarint(c.b, *v)
-		return
-	}
-	n, size := binary.Uvarint(c.b)
-	if size <= 0 {
-		c.bad, c.b, *v = true, nil, 0
-		return
-	}
-	*v, c.b = n, c.b[size:]
-}
-
-func (c *codec) i64(v *int64) {
-	u := uint64(*v)
-	c.u64(&u)
-	*v = int64(u)
-}
-
-func (c *codec) f64(v *float64) {
-	u := math.Float64bits(*v)
-	c.u64(&u)
-	*v = math.Float64frombits(u)
-}
-
-func (c *codec) bool(v *bool) {
-	var u uint64
-	if *v {
-		u = 1
-	}
-	c.u64(&u)
-	*v = u == 1
-}
-
-func (c *codec) str(v *string) {
-	n := uint64(len(*v))
-	c.u64(&n)
-	if !c.reading {
-		c.b = append(c.b, *v...)
-		return
-	}
-	if n > uint64(len(c.b)) {
-		c.bad, c.b = true, nil
-		return
-	}
-	*v, c.b = string(c.b[:n]), c.b[n:]
-}
-
-func (c *codec) id(v *ID) {
-	if !c.reading {
-		c.b = append(c.b, v[:]...)
-		return
-	}
-	if len(c.b) < len(v) {
-		c.bad, c.b = true, nil
-		return
-	}
-	c.b = c.b[copy(v[:], c.b):]
-}
-
-func (c *codec) sum(v *Sum) {
-	c.u64(&v.Hi)
-	c.u64(&v.Lo)
-}
-
-func (c *codec) time(v *time.Time) {
-	zero := v.IsZero()
-	c.bool(&zero)
-	var ns int64
-	if !zero {
-		ns = v.UnixNano()
-		c.i64(&ns)
-		*v = time.Unix(0, ns).UTC()
-	}
-}
-
-// each describes a slice. Reading never makes more elements than there are bytes.
-func each[T any](c *codec, s *[]T, one func(*T)) {
-	n := uint64(len(*s))
-	c.u64(&n)
-	if !c.reading {
-		for i := range *s {
-			one(&(*s)[i])
-		}
-		return
-	}
-	*s = nil
-	for range n {
-		if c.bad || len(c.b) == 0 {
-			c.bad = true
-			return
-		}
-		var v T
-		one(&v)
-		*s = append(*s, v)
-	}
-}
 
 func (c *codec) key(k *accountKey) {
 	u := uint64(k.scope)
@@ -128,6 +21,7 @@ func (c *codec) key(k *accountKey) {
 	c.str(&k.tenant)
 	c.str(&k.key)
 	c.str(&k.run)
+	c.bool(&k.bySession)
 }
 
 func (c *codec) totals(t *totals) {
@@ -144,6 +38,7 @@ func (c *codec) account(a *account) {
 	c.key(&a.accountKey)
 	c.totals(&a.life)
 	c.sum(&a.own)
+	c.u64(&a.seq)
 	each(c, &a.cells, func(p **cell) {
 		if *p == nil {
 			*p = &cell{}
@@ -155,6 +50,10 @@ func (c *codec) account(a *account) {
 func (c *codec) cell(v *cell) {
 	c.str(&v.budget)
 	c.str(&v.period)
+	c.sum(&v.limit)
+	unit := uint64(v.unit)
+	c.u64(&unit)
+	v.unit = Unit(unit)
 	c.i64(&v.start)
 	c.i64(&v.end)
 	c.totals(&v.now)
@@ -194,7 +93,10 @@ func (c *codec) cell(v *cell) {
 func (c *codec) halt(h *Halt) {
 	k := h.accountKey()
 	c.key(&k)
-	h.Scope, h.Tenant, h.Key, h.Run = k.scope, k.tenant, k.key, k.run
+	h.Scope, h.Tenant, h.Key, h.Run, h.Session = k.scope, k.tenant, k.key, k.run, ""
+	if k.bySession {
+		h.Run, h.Session = "", k.run
+	}
 	c.str(&h.Budget)
 	effect, unit := uint64(h.Effect), uint64(h.Unit)
 	c.u64(&effect)
@@ -204,33 +106,43 @@ func (c *codec) halt(h *Halt) {
 	c.time(&h.Until)
 	c.id(&h.Action)
 	c.str(&h.Rule)
+	c.str(&h.By)
+	c.str(&h.Reason)
 	c.sum(&h.Observed)
 	c.sum(&h.Limit)
 	c.str(&h.PolicyVersion)
 }
 
 func (k accountKey) storageKey() string {
-	return "key/" + k.scope.String() + "/" + strconv.Quote(k.tenant) + "/" + strconv.Quote(k.key) + "/" + strconv.Quote(k.run)
+	part := "/"
+	if k.bySession {
+		part = "/session/"
+	}
+	return "key/" + k.scope.String() + "/" + strconv.Quote(k.tenant) + "/" + strconv.Quote(k.key) + part + strconv.Quote(k.run)
 }
 
-func encodeAccount(a *account) []byte {
+// encodeAccount writes a key for storage, with its halts: a replay that meets a
+// state later than itself takes them from there.
+func encodeAccount(a *account, halts []Halt) []byte {
 	c := codec{b: []byte{stateVersion}}
 	c.account(a)
+	each(&c, &halts, c.halt)
 	return c.b
 }
 
 // decodeAccount returns nil for bytes that are no account.
-func decodeAccount(b []byte) *account {
+func decodeAccount(b []byte) (*account, []Halt) {
 	if len(b) == 0 || b[0] != stateVersion {
-		return nil
+		return nil, nil
 	}
 	c := codec{b: b[1:], reading: true}
-	a := &account{}
+	a, halts := &account{}, []Halt(nil)
 	c.account(a)
+	each(&c, &halts, c.halt)
 	if c.bad || len(c.b) > 0 {
-		return nil
+		return nil, nil
 	}
-	return a
+	return a, halts
 }
 
 // Snapshot returns the whole state in memory. Equal states give equal bytes.
@@ -238,24 +150,23 @@ func decodeAccount(b []byte) *account {
 func (l *Ledger) Snapshot() []byte {
 	c := codec{b: []byte{stateVersion}}
 	accounts := make([]*account, 0, len(l.accounts))
-	if l.newest != nil {
-		for a := l.newest.prev; ; a = a.prev {
-			accounts = append(accounts, a)
-			if a == l.newest {
-				break
-			}
-		}
+	for i := range l.rings {
+		l.rings[i].each(func(a *account) { accounts = append(accounts, a) })
 	}
-	halts := l.Halts()
-	queue := l.actions.queue[l.actions.head:]
-	l.state(&c, &accounts, &halts, &queue)
+	halts, actions, responses := l.Halts(), l.actions.all(), l.responses.all()
+	l.state(&c, &accounts, &halts, &actions, &responses)
 	return c.b
 }
 
-func (l *Ledger) state(c *codec, accounts *[]*account, halts *[]Halt, queue *[]stamped) {
+func (l *Ledger) state(c *codec, accounts *[]*account, halts *[]Halt, actions *[]noted[struct{}], responses *[]noted[claim]) {
+	c.u64(&l.seq)
 	c.i64(&l.now)
 	c.i64(&l.clock)
-	for _, v := range []*uint64{&l.counters.EvictedKeys, &l.counters.LoadedKeys, &l.counters.EarlyActions, &l.counters.LateUnkept} {
+	n := &l.counters
+	for _, v := range []*uint64{
+		&n.EvictedKeys, &n.LoadedKeys, &n.EarlyActions, &n.EarlyResponses, &n.DuplicateResponses, &n.DedupeConflicts,
+		&n.LateUnkept, &n.RefusedHalts, &n.LostKeys,
+	} {
 		c.u64(v)
 	}
 	each(c, accounts, func(p **account) {
@@ -265,15 +176,22 @@ func (l *Ledger) state(c *codec, accounts *[]*account, halts *[]Halt, queue *[]s
 		c.account(*p)
 	})
 	each(c, halts, c.halt)
-	each(c, queue, func(s *stamped) {
+	each(c, actions, func(s *noted[struct{}]) {
 		c.id(&s.id)
 		c.i64(&s.at)
+	})
+	each(c, responses, func(s *noted[claim]) {
+		c.id(&s.id)
+		c.i64(&s.at)
+		c.u64(&s.v.trace)
+		c.u64(&s.v.tokens)
 	})
 }
 
 // Restore replaces the state by a snapshot's. On error nothing is changed.
-// Budgets are not part of it; a halt whose budget is gone stays until it is
-// released or until SetBudgets.
+// Budgets are not part of it: call SetBudgets with those in force afterwards, to
+// settle what was edited meanwhile. Smaller bounds than those it was made under
+// evict and forget already here, and that counts.
 func (l *Ledger) Restore(b []byte) error {
 	if len(b) == 0 || b[0] != stateVersion {
 		return ErrState
@@ -282,33 +200,68 @@ func (l *Ledger) Restore(b []byte) error {
 	c := codec{b: b[1:], reading: true}
 	var accounts []*account
 	var halts []Halt
-	var queue []stamped
-	next.state(&c, &accounts, &halts, &queue)
+	var actions []noted[struct{}]
+	var responses []noted[claim]
+	next.state(&c, &accounts, &halts, &actions, &responses)
 	if c.bad || len(c.b) > 0 {
 		return ErrState
 	}
-	counters := next.counters
+	known := make(map[accountKey]bool, len(accounts))
 	for _, a := range accounts {
-		if next.accounts[a.accountKey] != nil {
+		if known[a.accountKey] || !a.sound() {
 			return ErrState
 		}
-		next.insert(a)
+		known[a.accountKey] = true
 	}
-	// A smaller MaxKeys evicts already here, and that counts.
-	counters.EvictedKeys += next.counters.EvictedKeys - counters.EvictedKeys
-	next.counters = counters
+	if !next.recall(actions, responses) {
+		return ErrState
+	}
 	for _, h := range halts {
-		next.halts[h.accountKey()] = append(next.halts[h.accountKey()], h)
+		next.setHalts(h.accountKey(), append(next.halts[h.accountKey()], h))
 	}
-	next.actions.queue = queue
-	for _, s := range queue {
-		next.actions.seen[s.id] = struct{}{}
+	for _, a := range accounts { // last: they may evict, and so write
+		next.insert(a)
 	}
 	*l = *next
 	return nil
 }
 
+// recall takes ids from a snapshot; false if one is there twice.
+func (l *Ledger) recall(actions []noted[struct{}], responses []noted[claim]) bool {
+	for _, s := range actions {
+		if l.actions.get(s.id) != nil {
+			return false
+		}
+		l.counters.EarlyActions += l.actions.makeRoom(0, 0, l.opt.MaxActions)
+		l.actions.put(s.id, s.at, s.v, l.opt.MaxActions)
+	}
+	for _, s := range responses {
+		if l.responses.get(s.id) != nil {
+			return false
+		}
+		l.counters.EarlyResponses += l.responses.makeRoom(0, 0, l.opt.MaxResponses)
+		l.responses.put(s.id, s.at, s.v, l.opt.MaxResponses)
+	}
+	return true
+}
+
+// sound reports whether decoded state can have come from a ledger.
+func (a *account) sound() bool {
+	for _, c := range a.cells {
+		if len(c.path) > keptPoints || len(c.closed) > keptPeriods || c.now.first > c.now.last {
+			return false
+		}
+	}
+	return a.life.first <= a.life.last
+}
+
 func cmpKeys(a accountKey, aBudget string, b accountKey, bBudget string) int {
+	session := func(k accountKey) int {
+		if k.bySession {
+			return 1
+		}
+		return 0
+	}
 	return cmp.Or(cmp.Compare(a.scope, b.scope), cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.key, b.key),
-		cmp.Compare(a.run, b.run), cmp.Compare(aBudget, bBudget))
+		cmp.Compare(session(a), session(b)), cmp.Compare(a.run, b.run), cmp.Compare(aBudget, bBudget))
 }

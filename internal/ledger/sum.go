@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"strings"
+	"time"
 )
 
 // Sum is an exact unsigned amount of 128 bits, in ledger units.
@@ -56,6 +58,29 @@ func (s Sum) Big() *big.Int {
 
 // In returns the amount in the units people read, as the nearest double.
 func (s Sum) In(u Unit) float64 { return s.Float() / u.Scale() }
+
+// Text returns the exact amount with its unit, as people read it: "87 USD".
+func (s Sum) Text(u Unit) string {
+	switch u {
+	case USD:
+		const places = 12
+		digits := s.Big().String()
+		if len(digits) <= places {
+			digits = strings.Repeat("0", places+1-len(digits)) + digits
+		}
+		whole, rest := digits[:len(digits)-places], strings.TrimRight(digits[len(digits)-places:], "0")
+		if rest != "" {
+			whole += "." + rest
+		}
+		return whole + " USD"
+	case WallClock:
+		return time.Duration(min(s.capped(), math.MaxInt64)).String()
+	case Tokens, Calls, ToolCalls:
+		return s.Big().String() + " " + strings.ReplaceAll(u.String(), "_", " ")
+	default:
+		return s.Big().String()
+	}
+}
 
 // capped returns the amount, at most the largest uint64.
 func (s Sum) capped() uint64 {

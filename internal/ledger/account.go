@@ -1,0 +1,235 @@
+package ledger
+
+import "time"
+
+type accountKey struct {
+	scope            Scope
+	bySession        bool // run holds a session id: a part for budgets per session
+	tenant, key, run string
+}
+
+// standing reports whether there are few such keys: tenants, projects, agents.
+func (k *accountKey) standing() int {
+	if k.scope <= Agent && k.run == "" {
+		return 1
+	}
+	return 0
+}
+
+// account is the state of one key.
+type account struct {
+	accountKey
+	prev, next *account
+	life       totals
+	own        Sum
+	seq        uint64  // number of the last change: a replay does not repeat it
+	cells      []*cell // one for each matching budget that saw a charge
+}
+
+func (a *account) spend() Spend {
+	t := &a.life
+	s := Spend{
+		USD: t.usd, Bound: t.bound, Own: a.own, Tokens: t.tokens, Calls: t.calls, ToolCalls: t.tools,
+		UnpricedCalls: t.unpricedCalls, UnpricedTokens: t.unpricedTokens,
+	}
+	if t.first != 0 {
+		s.FirstStart, s.LastEnd = time.Unix(0, t.first).UTC(), time.Unix(0, t.last).UTC()
+	}
+	return s
+}
+
+// totals are balances of some stretch of time.
+type totals struct {
+	usd, bound                    Sum
+	tokens, calls, tools          uint64
+	unpricedCalls, unpricedTokens uint64
+	first, last                   int64 // nanoseconds; first is 0 before the first charge
+}
+
+func (t *totals) add(c *entry) {
+	t.usd, t.bound = t.usd.Plus(c.usd), t.bound.Plus(c.bound)
+	t.tokens += c.tokens
+	t.calls += c.calls
+	t.tools += c.tools
+	t.unpricedCalls += c.unpriced
+	t.unpricedTokens += c.unpricedTokens
+	if t.first == 0 || c.start < t.first {
+		t.first = c.start
+	}
+	t.last = max(t.last, c.end)
+}
+
+// in returns the balance that a budget compares with its limit.
+func (t *totals) in(b *Budget) Sum {
+	switch b.Unit {
+	case USD:
+		if b.UpperBound {
+			return t.usd.Plus(t.bound)
+		}
+		return t.usd
+	case Tokens:
+		return SumOf(t.tokens)
+	case Calls:
+		return SumOf(t.calls)
+	case ToolCalls:
+		return SumOf(t.tools)
+	default:
+		return SumOf(uint64(max(0, t.last-t.first)))
+	}
+}
+
+// entry is a charge as numbers.
+type entry struct {
+	action                   ID
+	start, end               int64 // 1 or more
+	usd, bound               Sum
+	tokens, calls, tools     uint64
+	unpriced, unpricedTokens uint64
+	free                     bool // a model call known to cost nothing
+}
+
+func entryOf(c *Charge) entry {
+	e := entry{action: c.Action, start: nanos(c.Start), end: nanos(c.End), tokens: c.Tokens}
+	e.start = min(e.start, e.end)
+	switch c.Kind {
+	case ModelCall:
+		e.calls = 1
+	case ToolCall:
+		e.tools = 1
+	case Other: // counts as nothing
+	}
+	p, known := c.Cost.Pico()
+	e.usd = SumOf(uint64(p))
+	e.free = known && p == 0
+	if !known && c.Kind == ModelCall {
+		e.unpriced, e.unpricedTokens = 1, c.Tokens
+		if p, ok := c.Bound.Pico(); ok {
+			e.bound = SumOf(uint64(p))
+		}
+	}
+	return e
+}
+
+// nanos returns t as the ledger counts time; 0 is kept for "never".
+func nanos(t time.Time) int64 {
+	const year2200 = 7258118400 // room for sums of two times
+	s := t.Unix()
+	if s < 0 {
+		return 1
+	}
+	return max(1, min(s, year2200)*1e9+int64(t.Nanosecond()))
+}
+
+// ring is a ring of accounts by use.
+type ring struct {
+	newest *account
+	n      int
+}
+
+func (r *ring) link(a *account) {
+	if r.newest == nil {
+		a.prev, a.next = a, a
+	} else {
+		a.prev, a.next = r.newest.prev, r.newest
+		a.prev.next, a.next.prev = a, a
+	}
+	r.newest = a
+	r.n++
+}
+
+func (r *ring) unlink(a *account) {
+	r.n--
+	if a.next == a {
+		r.newest = nil
+		return
+	}
+	a.prev.next, a.next.prev = a.next, a.prev
+	if r.newest == a {
+		r.newest = a.next
+	}
+}
+
+func (r *ring) touch(a *account) {
+	if r.newest != a {
+		r.unlink(a)
+		r.link(a)
+	}
+}
+
+// each visits the accounts, the oldest use first, until visit returns false.
+func (r *ring) each(visit func(*account)) {
+	if r.newest == nil {
+		return
+	}
+	for a := r.newest.prev; ; a = a.prev {
+		visit(a)
+		if a == r.newest {
+			return
+		}
+	}
+}
+
+// find returns the account of a key, from storage if need be, or nil.
+func (l *Ledger) find(k accountKey) *account {
+	if a := l.recent[k.scope]; a != nil && a.accountKey == k {
+		l.rings[a.standing()].touch(a)
+		return a
+	}
+	if a := l.accounts[k]; a != nil {
+		l.recent[k.scope] = a
+		l.rings[a.standing()].touch(a)
+		return a
+	}
+	if l.opt.Load == nil {
+		return nil
+	}
+	state := l.opt.Load(k.storageKey())
+	if state == nil {
+		return nil
+	}
+	a, halts := decodeAccount(state)
+	if a == nil || a.accountKey != k {
+		l.counters.LostKeys++
+		return nil
+	}
+	l.counters.LoadedKeys++
+	if a.seq > l.seq {
+		l.setHalts(k, halts) // a replay: what the later state says of them holds
+	}
+	l.insert(a)
+	return a
+}
+
+// account returns the account of a key, new if need be.
+func (l *Ledger) account(k accountKey) *account {
+	if a := l.find(k); a != nil {
+		return a
+	}
+	a := &account{accountKey: k}
+	l.insert(a)
+	return a
+}
+
+func (l *Ledger) insert(a *account) {
+	for len(l.accounts) >= l.opt.MaxKeys {
+		from := &l.rings[0]
+		if from.n == 0 || l.rings[1].n > l.opt.MaxKeys/4 {
+			from = &l.rings[1]
+		}
+		l.evict(from, from.newest.prev)
+	}
+	l.accounts[a.accountKey] = a
+	l.rings[a.standing()].link(a)
+}
+
+func (l *Ledger) evict(from *ring, old *account) {
+	if l.opt.Evict != nil {
+		l.opt.Evict(old.storageKey(), encodeAccount(old, l.halts[old.accountKey]))
+	}
+	from.unlink(old)
+	delete(l.accounts, old.accountKey)
+	if l.recent[old.scope] == old {
+		l.recent[old.scope] = nil
+	}
+	l.counters.EvictedKeys++
+}
