@@ -20,6 +20,7 @@ const (
 	RecordHalt                          // Halt
 	RecordRelease                       // Release, ReleaseID
 	RecordBudgets                       // SetBudgets
+	RecordSettle                        // Settle
 )
 
 // Record is one change of a ledger, for a journal. A snapshot and the records
@@ -30,12 +31,13 @@ type Record struct {
 	// already has the change, and replays nothing.
 	Seq    uint64
 	Charge Charge
+	Late   Keys // of Settle
 	Order  Order
 	// HaltID is what was released, By whom and for what Reason.
 	HaltID, By, Reason string
 	// Version names the budgets that SetBudgets put in force.
 	Version string
-	Now     time.Time // of all but a charge
+	Now     time.Time // of all but Charge and Settle
 }
 
 // Errors of ReadRecord.
@@ -128,6 +130,8 @@ func (l *Ledger) Replay(r *Record, budgets func(version string) *Budgets) []Even
 	switch r.Kind {
 	case RecordCharge:
 		events, _ = l.Apply(&r.Charge, nil)
+	case RecordSettle:
+		events = l.Settle(&r.Charge, r.Late).Events
 	case RecordTick:
 		events = l.Tick(r.Now)
 	case RecordHalt:
@@ -155,9 +159,17 @@ func (c *codec) record(r *Record) {
 	c.u64(&kind)
 	r.Kind = RecordKind(kind)
 	c.u64(&r.Seq)
-	if r.Kind == RecordCharge {
+	switch r.Kind {
+	case RecordCharge:
 		c.charge(&r.Charge)
 		return
+	case RecordSettle:
+		c.charge(&r.Charge)
+		late := uint64(r.Late)
+		c.u64(&late)
+		r.Late, c.bad = Keys(late), c.bad || late >= 1<<scopes
+		return
+	default:
 	}
 	c.time(&r.Now)
 	switch r.Kind {

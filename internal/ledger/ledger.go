@@ -155,10 +155,14 @@ func (l *Ledger) postAncestor(agent, run string, c *Charge, e *entry, r *Result)
 	return changed
 }
 
+// carriedElsewhere derives the id that says: another span of this action's
+// response carries the money.
+const carriedElsewhere = 'd'
+
 // repeats finds out what is known of the action and its response, and
 // remembers both.
 func (l *Ledger) repeats(c *Charge, r *Result) {
-	carried := derived(c.Action, 'd', "")
+	carried := derived(c.Action, carriedElsewhere, "")
 	if l.actions.get(c.Action) != nil {
 		r.Repeat = SameAction
 		if l.actions.get(carried) != nil {
