@@ -1,0 +1,108 @@
+package alerts
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"encoding/hex"
+	"math"
+	"time"
+)
+
+// ident stands for a finding id: its SHA-256, cut to 16 bytes, because an id may
+// be of any length.
+type ident [16]byte
+
+func identOf(id string) ident {
+	sum := sha256.Sum256([]byte(id))
+	return ident(sum[:16])
+}
+
+func (i ident) String() string { return hex.EncodeToString(i[:]) }
+
+// unknownTime is older than every time.
+const unknownTime = math.MinInt64
+
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return unknownTime
+	}
+	return t.UnixNano()
+}
+
+// seen is the last event of a finding.
+type seen struct {
+	id ident
+	// cause and episode name the alert it keeps firing, unless resolved.
+	cause   string
+	episode uint64
+	// stated is the time that the event states, at is that time but not later
+	// than the event's arrival: a clock that runs ahead must not make what comes
+	// after it look old.
+	stated, at int64
+	resolved   bool
+	// turn grows with each event: the order in which ids are forgotten.
+	turn  uint64
+	place *list.Element
+}
+
+// answer tells what an event of a known finding is if it changes nothing.
+func (k *seen) answer(ev *Event, stated int64, now time.Time) Outcome {
+	at := min(stated, now.UnixNano())
+	switch {
+	case stated == k.stated && ev.Resolved == k.resolved:
+		return Duplicate
+	case stated == unknownTime && ev.Resolved && !k.resolved:
+		return "" // nothing says that it is old
+	case at < k.at, at == k.at && !ev.Resolved && k.resolved:
+		return Stale
+	default:
+		return ""
+	}
+}
+
+// openAlert returns the firing alert that the finding keeps firing, or nil.
+func (s *State) openAlert(known *seen) *alert {
+	if known == nil || known.resolved {
+		return nil
+	}
+	if a := s.causes[known.cause]; a != nil && a.episode == known.episode {
+		return a
+	}
+	return nil
+}
+
+// remember makes room for a finding and returns it, still without a state.
+func (s *State) remember(id ident, now time.Time) *seen {
+	for len(s.ids) >= s.opt.MaxFindings {
+		s.forget(s.idOrder.Front().Value.(*seen), now)
+	}
+	k := &seen{id: id, stated: unknownTime, at: unknownTime}
+	k.place = s.idOrder.PushBack(k)
+	s.ids[id] = k
+	return k
+}
+
+// forget drops a finding. If it keeps an alert firing, then nothing can resolve
+// that part of the alert any more, and time has to.
+func (s *State) forget(k *seen, now time.Time) {
+	if a := s.openAlert(k); a != nil {
+		a.open--
+		a.loose = true
+		if a.open == 0 {
+			a.until = earlier(a.until, now.Add(s.opt.Hold))
+		}
+		s.dirty.alert(a.key)
+	}
+	s.idOrder.Remove(k.place)
+	delete(s.ids, k.id)
+	s.dirty.ids[k.id] = true
+	s.stats.Forgotten++
+}
+
+func (s *State) touch(k *seen, stated int64, resolved bool, now time.Time) {
+	k.stated, k.at = stated, max(k.at, min(stated, now.UnixNano()))
+	s.turn++
+	k.resolved, k.turn = resolved, s.turn
+	s.idOrder.MoveToBack(k.place)
+	s.dirty.ids[k.id] = true
+}
