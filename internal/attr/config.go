@@ -12,6 +12,9 @@ const (
 	ConfigBy        = "spanwarden.config.by"
 	ConfigDiff      = "spanwarden.config.diff"
 	ConfigContent   = "spanwarden.config.content"
+	// ConfigDeclared is what a registry lets agents use: string[], each element the
+	// agent's id, "tool" or "model", and a pattern of the registry, parted by tabs.
+	ConfigDeclared = "spanwarden.config.declared"
 	// ConfigRefused is true, or says why, where the version did not come into
 	// force and the previous one still serves.
 	ConfigRefused = "spanwarden.config.refused"

@@ -75,6 +75,7 @@ type ConfigRow struct {
 	By                                         string
 	Refused                                    bool
 	RefusedReason, Diff, Content               string
+	Declared                                   []string // see attr.ConfigDeclared
 	Message, FindingID                         string
 	Extra                                      []Attr // sorted by key, keys distinct
 	Truncated                                  uint32
@@ -97,6 +98,7 @@ func newConfigVersions() *block[ConfigRow] {
 		text("refused_reason", func(r *ConfigRow) string { return r.RefusedReason }),
 		text("diff", func(r *ConfigRow) string { return r.Diff }),
 		text("content", func(r *ConfigRow) string { return r.Content }),
+		texts("declared", func(r *ConfigRow) []string { return r.Declared }),
 		text("message", func(r *ConfigRow) string { return r.Message }),
 		text("finding_id", func(r *ConfigRow) string { return r.FindingID }),
 		mapping("extra", func(r *ConfigRow) []Attr { return r.Extra }),

@@ -144,7 +144,7 @@ func (e *LogEncoder) addConfig(f *FindingRow, m pcommon.Map) {
 	r := ConfigRow{
 		Tenant: f.Tenant, Kind: in.text(attr.ConfigKind), Version: in.text(attr.ConfigVersion), Previous: in.text(attr.ConfigPrevious),
 		Component: in.text(attr.ConfigComponent), Keys: in.list(attr.ConfigKeys), Files: in.list(attr.ConfigFiles), By: in.text(attr.ConfigBy),
-		Diff: in.text(attr.ConfigDiff), Content: in.text(attr.ConfigContent),
+		Diff: in.long(attr.ConfigDiff), Content: in.long(attr.ConfigContent), Declared: in.listOf(attr.ConfigDeclared, maxDeclared),
 		Message: f.Message, FindingID: f.ID, Stated: f.Stated, TS: f.TS, TSQuality: f.TSQuality, Observer: f.Observer,
 	}
 	if r.Kind == "" {

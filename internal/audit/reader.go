@@ -58,11 +58,27 @@ func (r *reader) count(key string) Count {
 	return Count{Set: true, Value: uint64(v.Int())}
 }
 
-// maxList bounds the elements of a list.
-const maxList = 256
+// long takes a text that may be as long as a piece of content.
+func (r *reader) long(key string) string {
+	v, ok := r.m.Get(key)
+	if !ok || v.Type() != pcommon.ValueTypeStr {
+		return ""
+	}
+	r.done(key)
+	return cutTo(&r.cuts, v.Str(), r.limits.ContentBytes)
+}
+
+// maxList bounds the elements of a list, maxDeclared those of what a registry
+// declares.
+const (
+	maxList     = 256
+	maxDeclared = 1 << 16
+)
 
 // list takes a list of texts, and a text as a list of one.
-func (r *reader) list(key string) []string {
+func (r *reader) list(key string) []string { return r.listOf(key, maxList) }
+
+func (r *reader) listOf(key string, most int) []string {
 	v, ok := r.m.Get(key)
 	if !ok {
 		return nil
@@ -76,7 +92,7 @@ func (r *reader) list(key string) []string {
 	r.done(key)
 	var out []string
 	for _, item := range v.Slice().All() {
-		if len(out) == maxList {
+		if len(out) == most {
 			r.cuts++
 			break
 		}

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS {db}.config_versions{on_cluster}
     refused_reason     String CODEC(ZSTD(1)),
     diff               String CODEC(ZSTD(3)),
     content            String CODEC(ZSTD(3)),
+    -- what a registry lets agents use: agent id, tool or model, pattern, parted by tabs
+    declared           Array(String) CODEC(ZSTD(3)),
     message            String CODEC(ZSTD(1)),
     finding_id         String CODEC(ZSTD(1)),
     extra              Map(LowCardinality(String), String) CODEC(ZSTD(1)),
