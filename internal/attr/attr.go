@@ -54,19 +54,23 @@ const (
 	CostOtherUSD      = "spanwarden.cost.other_usd"
 	CostListUSD       = "spanwarden.cost.list_usd"
 	CostReportedUSD   = "spanwarden.cost.reported_usd"
-	CostStatus        = "spanwarden.cost.status"
-	CostReason        = "spanwarden.cost.reason"
-	CostPriceID       = "spanwarden.cost.price_id"
-	CostPriceFrom     = "spanwarden.cost.price_from"
-	CostBook          = "spanwarden.cost.book"
-	CostContractID    = "spanwarden.cost.contract_id"
-	CostMatch         = "spanwarden.cost.match"
-	CostConditions    = "spanwarden.cost.conditions"
+	// CostBoundUSD is what a call without a price can have cost at most.
+	CostBoundUSD   = "spanwarden.cost.bound_usd"
+	CostStatus     = "spanwarden.cost.status"
+	CostReason     = "spanwarden.cost.reason"
+	CostPriceID    = "spanwarden.cost.price_id"
+	CostPriceFrom  = "spanwarden.cost.price_from"
+	CostBook       = "spanwarden.cost.book"
+	CostContractID = "spanwarden.cost.contract_id"
+	CostMatch      = "spanwarden.cost.match"
+	CostConditions = "spanwarden.cost.conditions"
 )
 
 // Written by the delegation, boundary, baseline processors and the decision
 // receiver.
 const (
+	// AgentAncestors are the ids of the agents that drove this one, nearest first.
+	AgentAncestors    = "spanwarden.agent.ancestors" // string[]
 	RunID             = "spanwarden.run.id"
 	ChainID           = "spanwarden.chain.id"
 	ChainDepth        = "spanwarden.chain.depth"

@@ -10,7 +10,10 @@ const (
 	BudgetMode   = "spanwarden.budget.mode"
 	BudgetEffect = "spanwarden.budget.effect" // warn, deny, halt
 	BudgetPeriod = "spanwarden.budget.period"
-	BudgetRun    = "spanwarden.budget.run"
+	// BudgetRun or BudgetSession is the part of the key, for budgets per run and
+	// per session.
+	BudgetRun     = "spanwarden.budget.run"
+	BudgetSession = "spanwarden.budget.session"
 	// BudgetPeriodStart and BudgetPeriodEnd are RFC 3339; absent without a period.
 	BudgetPeriodStart = "spanwarden.budget.period_start"
 	BudgetPeriodEnd   = "spanwarden.budget.period_end"

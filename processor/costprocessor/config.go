@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/spanwarden/spanwarden/internal/genai"
@@ -18,6 +19,9 @@ type Config struct {
 	// ReloadInterval is how often the file is looked at for changes; 0 turns
 	// reloading off. Default 30s.
 	ReloadInterval time.Duration `mapstructure:"reload_interval"`
+	// Governance is the governance extension that keeps spend, budgets and halts.
+	// Without it, the default, calls are priced and nothing is charged.
+	Governance *component.ID `mapstructure:"governance"`
 	// Limits bound what is remembered between batches where no genai processor
 	// stands in front.
 	Limits LimitsConfig `mapstructure:"limits"`

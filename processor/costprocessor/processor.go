@@ -10,8 +10,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 
 	"github.com/spanwarden/spanwarden/internal/genai"
+	"github.com/spanwarden/spanwarden/internal/governance"
 	"github.com/spanwarden/spanwarden/internal/pricing"
 	"github.com/spanwarden/spanwarden/processor/costprocessor/internal/metadata"
 )
@@ -24,7 +26,13 @@ type costProcessor struct {
 	tel     *metadata.TelemetryBuilder
 	counts  counters
 	prices  *priceSource
+	log     *zap.Logger
 	scratch sync.Pool // of *work
+
+	govID    *component.ID
+	gov      governance.Extension // nil without one: prices only
+	detach   func()
+	unpriced *unpricedReports
 
 	mu     sync.Mutex
 	memory *genai.Memory
@@ -34,6 +42,7 @@ type costProcessor struct {
 type work struct {
 	batch  genai.Batch
 	pricer *pricer
+	spend  spending
 }
 
 func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*costProcessor, error) {
@@ -47,6 +56,8 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*c
 		counts:  counters{tel: tel, sets: &sync.Map{}},
 		scratch: sync.Pool{New: func() any { return &work{pricer: newPricer()} }},
 		memory:  genai.NewMemory(cfg.Limits.memory()),
+		log:     set.Logger, govID: cfg.Governance,
+		detach: func() {}, unpriced: newUnpricedReports(),
 	}
 	p.prices = newPriceSource(cfg.Prices, cfg.ReloadInterval, set.Logger, func(result string) {
 		tel.ProcessorCostPricebookReloads.Add(context.Background(), 1, reloadResult(result))
@@ -56,11 +67,17 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*c
 
 // Start loads the prices: a price file that is wrong from the beginning stops
 // the collector, one that becomes wrong later does not.
-func (p *costProcessor) Start(context.Context, component.Host) error {
+func (p *costProcessor) Start(_ context.Context, host component.Host) (err error) {
+	if p.gov, err = governance.Find(host, p.govID); err != nil {
+		return err
+	}
 	if err := p.prices.start(); err != nil {
 		return err
 	}
-	err := p.tel.RegisterProcessorCostPricebookInfoCallback(func(_ context.Context, o metric.Int64Observer) error {
+	if p.gov != nil {
+		p.detach = p.gov.Attach(p.next)
+	}
+	err = p.tel.RegisterProcessorCostPricebookInfoCallback(func(_ context.Context, o metric.Int64Observer) error {
 		o.Observe(1, bookVersion(p.prices.book().Version()))
 		return nil
 	})
@@ -75,6 +92,7 @@ func (p *costProcessor) Start(context.Context, component.Host) error {
 
 // Shutdown stops reloading and waits for it.
 func (p *costProcessor) Shutdown(context.Context) error {
+	p.detach()
 	p.prices.stop()
 	p.tel.Shutdown()
 	return nil
@@ -88,22 +106,39 @@ func (p *costProcessor) Capabilities() consumer.Capabilities {
 // ConsumeTraces may be called concurrently. One book prices the whole batch.
 func (p *costProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	w := p.scratch.Get().(*work)
+	defer p.scratch.Put(w)
 	w.batch.Decode(td, nil)
 	p.resolve(&w.batch)
-	book := p.prices.book()
 	tally := make(map[outcome]int64, 4)
+	p.price(w, tally)
+	if p.gov != nil {
+		if err := p.settle(ctx, w, tally); err != nil {
+			return err
+		}
+	}
+	p.counts.record(ctx, tally)
+	return p.next.ConsumeTraces(ctx, td)
+}
+
+// price answers for each span what it costs, and notes what is to be charged.
+func (p *costProcessor) price(w *work, tally map[outcome]int64) {
+	book := p.prices.book()
+	w.spend.reset()
 	for i := range w.batch.Items {
 		item := &w.batch.Items[i]
 		span := item.Span.Attributes()
 		forget(span)
-		if r := w.answer(book, item); r != nil {
+		r := w.answer(book, item)
+		if r != nil {
 			write(span, r)
 			tally[outcome{r.Status, r.Reason, r.Provider}]++
+			p.unpriced.report(item, r, p.put)
+		}
+		if p.gov != nil {
+			w.spend.add(book, w.pricer, item, r)
+			w.spend.settled(item)
 		}
 	}
-	p.scratch.Put(w)
-	p.counts.record(ctx, tally)
-	return p.next.ConsumeTraces(ctx, td)
 }
 
 func (p *costProcessor) resolve(batch *genai.Batch) {
