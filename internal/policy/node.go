@@ -1,0 +1,304 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Bounds of what is loaded. A registry that is beyond them is refused.
+const (
+	maxErrors     = 100
+	maxNodes      = 8 << 20
+	maxNodeDepth  = 64
+	maxStringSize = 64 << 10
+)
+
+// LoadError is one fault of a registry and its place.
+type LoadError struct {
+	File         string
+	Line, Column int
+	// Key is the path of the key within its document, such as
+	// spec.allow[0].tool.
+	Key     string
+	Message string
+}
+
+// Error returns "file:line:column: key: message".
+func (e *LoadError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
+	}
+	b.WriteString(": ")
+	if e.Key != "" {
+		b.WriteString(e.Key + ": ")
+	}
+	b.WriteString(e.Message)
+	return b.String()
+}
+
+// reader walks decoded YAML strictly and keeps every fault it meets.
+type reader struct {
+	file  string
+	errs  []error
+	more  int
+	nodes int
+}
+
+// node is one value of a document and the path that leads to it.
+type node struct {
+	y    *yaml.Node
+	path string
+}
+
+func (d *reader) fail(n node, format string, args ...any) {
+	if len(d.errs) >= maxErrors {
+		d.more++
+		return
+	}
+	e := &LoadError{File: d.file, Key: n.path, Message: fmt.Sprintf(format, args...)}
+	if n.y != nil {
+		e.Line, e.Column = n.y.Line, n.y.Column
+	}
+	d.errs = append(d.errs, e)
+}
+
+func (d *reader) err() error {
+	errs := d.errs
+	if d.more > 0 {
+		errs = append(slices.Clone(errs), fmt.Errorf("and %d more faults", d.more))
+	}
+	return errors.Join(errs...)
+}
+
+// visit counts a node, so that aliases of aliases cannot make a small file
+// endless, and follows an alias.
+func (d *reader) visit(n node) (node, bool) {
+	for range maxNodeDepth {
+		d.nodes++
+		if d.nodes > maxNodes {
+			if d.nodes == maxNodes+1 {
+				d.fail(n, "the registry has more than %d values, aliases expanded", maxNodes)
+			}
+			return n, false
+		}
+		if n.y == nil || n.y.Kind != yaml.AliasNode {
+			return n, n.y != nil
+		}
+		n.y = n.y.Alias
+	}
+	d.fail(n, "aliases of aliases, more than %d deep", maxNodeDepth)
+	return n, false
+}
+
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.ScalarNode:
+		switch n.ShortTag() {
+		case "!!int", "!!float":
+			return "the number " + n.Value
+		case "!!bool":
+			return "the boolean " + n.Value
+		case "!!null":
+			return "nothing"
+		case "!!timestamp":
+			return "the time " + n.Value
+		}
+		return strconv.Quote(n.Value)
+	default:
+		return "nothing"
+	}
+}
+
+// object is a mapping whose keys have been checked.
+type object struct {
+	node
+	keys   []string
+	values map[string]node
+}
+
+func (o object) get(key string) (node, bool) {
+	n, ok := o.values[key]
+	return n, ok
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// object reads a mapping. Of known nil every key is allowed; one given twice
+// never is.
+func (d *reader) object(n node, known []string) (object, bool) {
+	o := object{node: n, values: map[string]node{}}
+	n, ok := d.visit(n)
+	if !ok {
+		return o, false
+	}
+	o.y = n.y
+	if n.y.Kind != yaml.MappingNode {
+		d.fail(n, "is %s, want a mapping", kindName(n.y))
+		return o, false
+	}
+	for i := 0; i+1 < len(n.y.Content); i += 2 {
+		k := n.y.Content[i]
+		at := node{k, join(n.path, k.Value)}
+		switch {
+		case k.Kind != yaml.ScalarNode:
+			d.fail(node{k, n.path}, "a key must be a string")
+			continue
+		case known != nil && !slices.Contains(known, k.Value):
+			d.fail(at, "unknown key; known are %s", strings.Join(known, ", "))
+			continue
+		}
+		if first, dup := o.values[k.Value]; dup {
+			d.fail(at, "is given twice, first on line %d", first.y.Line)
+			continue
+		}
+		o.values[k.Value] = node{n.y.Content[i+1], at.path}
+		o.keys = append(o.keys, k.Value)
+	}
+	return o, true
+}
+
+// list reads a sequence; of null it is empty.
+func (d *reader) list(n node) []node {
+	n, ok := d.visit(n)
+	if !ok {
+		return nil
+	}
+	if n.y.Kind != yaml.SequenceNode {
+		d.fail(n, "is %s, want a list", kindName(n.y))
+		return nil
+	}
+	out := make([]node, len(n.y.Content))
+	for i, c := range n.y.Content {
+		out[i] = node{c, n.path + "[" + strconv.Itoa(i) + "]"}
+	}
+	return out
+}
+
+// scalar reads one value with one of the tags.
+func (d *reader) scalar(n node, want string, tags ...string) (string, bool) {
+	n, ok := d.visit(n)
+	if !ok {
+		return "", false
+	}
+	if n.y.Kind != yaml.ScalarNode || !slices.Contains(tags, n.y.ShortTag()) {
+		hint := ""
+		if n.y.Kind == yaml.ScalarNode && want == "a string" {
+			hint = "; quote it"
+		}
+		d.fail(n, "is %s, want %s%s", kindName(n.y), want, hint)
+		return "", false
+	}
+	if len(n.y.Value) > maxStringSize {
+		d.fail(n, "is longer than %d bytes", maxStringSize)
+		return "", false
+	}
+	return n.y.Value, true
+}
+
+// text reads a string that is not empty.
+func (d *reader) text(n node) string {
+	s, ok := d.scalar(n, "a string", "!!str")
+	if ok && s == "" {
+		d.fail(n, "is empty")
+	}
+	return s
+}
+
+func (d *reader) texts(n node) []string {
+	items := d.list(n)
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		s := d.text(item)
+		if slices.Contains(out, s) && s != "" {
+			d.fail(item, "%q is listed twice", s)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (d *reader) boolean(n node) bool {
+	s, _ := d.scalar(n, "true or false", "!!bool")
+	return strings.EqualFold(s, "true")
+}
+
+// whole reads an integer from 0 to limit.
+func (d *reader) whole(n node, limit int64) int64 {
+	s, ok := d.scalar(n, "a whole number", "!!int")
+	if !ok {
+		return 0
+	}
+	i, err := strconv.ParseInt(s, 0, 64)
+	if err != nil || i < 0 || i > limit {
+		d.fail(n, "%s is not from 0 to %d", s, limit)
+		return 0
+	}
+	return i
+}
+
+// choice reads one of the words.
+func (d *reader) choice(n node, words ...string) string {
+	s := d.text(n)
+	if s != "" && !slices.Contains(words, s) {
+		d.fail(n, "%q is none of %s", s, strings.Join(words, ", "))
+	}
+	return s
+}
+
+// duration reads a positive duration such as 90s, 15m, 1h or 7d.
+func (d *reader) duration(n node) time.Duration {
+	s := d.text(n)
+	if s == "" {
+		return 0
+	}
+	v, err := parseDuration(s)
+	if err != nil || v <= 0 {
+		d.fail(n, "%q is no positive duration such as 15m, 1h or 7d", s)
+		return 0
+	}
+	return v
+}
+
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil || n > 36500 {
+			return 0, errors.New("no number of days")
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	return time.ParseDuration(s)
+}
+
+// instant reads an RFC 3339 time, quoted or not; a date is its first moment in UTC.
+func (d *reader) instant(n node) time.Time {
+	s, ok := d.scalar(n, "a time such as 2026-11-01T00:00:00Z", "!!str", "!!timestamp")
+	if !ok {
+		return time.Time{}
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC()
+		}
+	}
+	d.fail(n, "%q is no RFC 3339 time such as 2026-11-01T00:00:00Z", s)
+	return time.Time{}
+}

@@ -1,0 +1,185 @@
+package policy
+
+import "time"
+
+// Source says where the facts of a request come from, and so what an absent one
+// means.
+type Source uint8
+
+const (
+	// FromSpan: telemetry, where an absent attribute is unknown.
+	FromSpan Source = iota
+	// FromRequest: a question asked before acting, where an absent member is
+	// known to be absent.
+	FromRequest
+)
+
+// Fields is a set of facts.
+type Fields uint32
+
+// The facts an action is judged by.
+const (
+	FieldPrincipal Fields = 1 << iota
+	FieldTool
+	FieldOperation
+	FieldResource
+	FieldArgs
+	FieldData
+	FieldModel
+	FieldDelegatee
+	FieldVersion
+	FieldTime
+	FieldRate
+	FieldApproval
+	FieldWhen
+	FieldContext
+	FieldSubject
+	FieldAction
+	FieldPurpose
+)
+
+var fieldNames = []string{
+	"principal", "tool", "operation", "resource", "args", "data", "model", "delegatee", "agent.version", "time",
+	"rate", "approval", "when", "context", "subject.properties", "action.properties", "purpose",
+}
+
+// Paths returns the names of the facts, in a fixed order.
+func (f Fields) Paths() []string {
+	var out []string
+	for i, n := range fieldNames {
+		if f&(1<<i) != 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Principal is on whose behalf an agent acts. An empty ID is absent; the grade
+// "missing" says that it is known to be absent.
+type Principal struct{ Type, ID, Grade string }
+
+// String returns "type:id", as a principal is written in a registry.
+func (p Principal) String() string {
+	if p.ID == "" {
+		return ""
+	}
+	return p.Type + ":" + p.ID
+}
+
+// Actor is the acting agent as the caller bound it.
+type Actor struct{ ID, Version, Grade string }
+
+// PrincipalCheck says how the principals block of an entry is held.
+type PrincipalCheck uint8
+
+const (
+	// PrincipalFull: the agent is asked by the principal itself.
+	PrincipalFull PrincipalCheck = iota
+	// PrincipalIfKnown: the agent was delegated to; a principal that is known
+	// must be allowed, one that is not known is the root's matter.
+	PrincipalIfKnown
+	// PrincipalSkip: the block is judged elsewhere.
+	PrincipalSkip
+)
+
+// Approval is what the caller knows of an approval for an ask rule.
+type Approval uint8
+
+const (
+	// ApprovalMissing: none is valid at the time of the action.
+	ApprovalMissing Approval = iota
+	// ApprovalFits: one is, for this agent, tool, resource and arguments.
+	ApprovalFits
+	// ApprovalMismatch: there is one, for another tool, resource or arguments.
+	ApprovalMismatch
+	// ApprovalSelf: the approver may not approve this: requester or principal.
+	ApprovalSelf
+	// ApprovalUnknown: what holds the approvals could not be asked.
+	ApprovalUnknown
+)
+
+// Request is one action: done, as a span tells, or asked for. An empty field is
+// an absent fact; what absence means is Source's matter. The fields must not
+// change once the request has been judged; Reset makes it new.
+type Request struct {
+	Source Source
+	// Lost are facts that were there and cannot be read: truncated, erased or
+	// unparsable. They are unknown whatever the source.
+	Lost Fields
+
+	Principal Principal
+	Check     PrincipalCheck
+	Actor     Actor
+
+	// Tool is "mcp/<server>/<tool>" or the plain name, Operation a word of the
+	// vocabulary or what OperationOf folds into it, Resource a URI, a path or
+	// "type/id". More resources of the same action stand in Resources.
+	Tool, Operation, Resource string
+	Resources                 []string
+	Args                      Args
+	// Data are the classes of the data; nil is absent.
+	Data []string
+	// Model is "provider/model", Delegatee the agent that work is handed to.
+	Model, Delegatee string
+	Purpose          string
+	Session          string
+	// Time is the start of the action.
+	Time time.Time
+
+	// Counter returns how many actions the rule has allowed in the window
+	// before Time; nil, or known false, leaves rates unknown.
+	Counter func(r *Rule, window time.Duration) (n int64, known bool)
+	// Approval returns what is known of approvals for an ask rule; nil means
+	// that there are none.
+	Approval func(r *Rule) Approval
+
+	// What CEL sees besides. SubjectType and SubjectID default to the
+	// principal's, ActionName to the operation, ResourceType and ResourceID to
+	// nothing. Nil properties are unknown from a span, empty from a request.
+	SubjectType, SubjectID   string
+	SubjectProperties        map[string]any
+	ActionName               string
+	ActionProperties         map[string]any
+	ResourceType, ResourceID string
+	ResourceProperties       map[string]any
+	// Context is the context of CEL; principal and actor are put in where they
+	// are not set.
+	Context map[string]any
+
+	res resolution
+}
+
+// resolution is the request in the one form that rules are matched against.
+type resolution struct {
+	done        bool
+	unknown     Fields
+	tool        string
+	operation   string
+	op          opSet
+	resource    string
+	more        []string
+	ambiguous   bool // a resource that may mean another one: never allowed
+	data        []string
+	dataKnown   bool
+	delegatee   string
+	principal   string
+	evaluation  *celVars
+	templateHit bool
+}
+
+// Reset makes r usable for another action; its fields are the caller's to set.
+func (r *Request) Reset() { *r = Request{} }
+
+// Resolved returns tool, operation and resource as they are matched, after
+// canonicalisation and the catalog. All are empty before the first judgement.
+func (r *Request) Resolved() (tool, operation, resource string) {
+	return r.res.tool, r.res.operation, r.res.resource
+}
+
+// unknownIfAbsent returns what an absent fact is worth to a part of a rule.
+func (r *Request) absent() Truth {
+	if r.Source == FromSpan {
+		return Unknown
+	}
+	return False
+}
