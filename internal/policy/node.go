@@ -50,6 +50,8 @@ type reader struct {
 	errs  []error
 	more  int
 	nodes int
+	// conditions are those compiled so far, by their text.
+	conditions map[string]*condition
 }
 
 // node is one value of a document and the path that leads to it.

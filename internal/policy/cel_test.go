@@ -1,0 +1,62 @@
+package policy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestConditionInThreeValues(t *testing.T) {
+	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC) // Monday, 10 o'clock in Berlin
+	known := Request{
+		Source: FromRequest, Time: at, Args: ParseArgs([]byte(`{"amount": 12.5, "tags": ["a"], "n": 1e400}`)),
+		Principal: Principal{Type: "user", ID: "alice", Grade: GradeDeclared}, ActionProperties: map[string]any{"soft": true},
+		Context: map[string]any{"x": 2.0},
+	}
+	span := Request{Time: at, Principal: known.Principal, Context: known.Context}
+	erased := known
+	erased.Args = ParseArgs([]byte(`{"amount": 1, "secret": "x"}`))
+	require.True(t, erased.Args.Erase("secret"))
+	for _, c := range []struct {
+		when                string
+		known, span, erased Truth
+	}{
+		{`args.amount < 1000.0 && context.x == 1`, False, False, False},
+		{`args.amount < 1000.0 && context.x == 2`, True, Unknown, True},
+		{`args.amount < 1000 || context.x == 2`, True, True, True},
+		{`args.amount == 1`, False, Unknown, True},
+		{`has(args.secret)`, False, Unknown, Unknown},
+		{`args["secret"] == "x"`, Unknown, Unknown, Unknown}, // no such member: an error, which is unknown
+		{`has(args.missing)`, False, Unknown, False},
+		{`!has(resource.properties.status) || resource.properties.status != 'archived'`, True, Unknown, True},
+		{`has(action.properties.soft) && action.properties.soft == true`, True, Unknown, True},
+		{`has(context.ip)`, False, Unknown, False},
+		{`context.principal.type == "user" && now.getHours("Europe/Berlin") in [8,9,10]`, True, True, True},
+		{`subject.id == "alice" && subject.type == "user"`, True, True, True},
+		{`context.chain.depth < 2`, Unknown, Unknown, Unknown},
+		{`args.tags.exists(t, t == "a")`, True, Unknown, Unknown},
+		{`args.n > 3`, Unknown, Unknown, Unknown},
+		{`1 / 0 == 1`, Unknown, Unknown, Unknown},
+	} {
+		cond, fault := compileCondition(c.when)
+		require.Empty(t, fault, c.when)
+		rule := &Rule{when: cond}
+		for name, q := range map[string]struct {
+			q    Request
+			want Truth
+		}{"known": {known, c.known}, "span": {span, c.span}, "erased": {erased, c.erased}} {
+			assert.Equal(t, q.want, rule.Eval(&q.q).Truth, "%s of %s", c.when, name)
+		}
+	}
+}
+
+func TestConditionsRefused(t *testing.T) {
+	for _, when := range []string{
+		"1", "true &&", "env.HOME == ''", "unknown_function(1)", "args.exists(a, args.exists(b, args.exists(c, a == b && b == c)))",
+	} {
+		_, fault := compileCondition(when)
+		assert.NotEmpty(t, fault, when)
+	}
+}
