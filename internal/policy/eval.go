@@ -58,7 +58,7 @@ func (s *scan) rule(r *Rule, q *Request) {
 			s.unsure, s.arg = r, o.Arg
 		}
 	default:
-		if s.far == nil || o.Failed > s.farOut.Failed || o.Failed == s.farOut.Failed && r.order < s.far.order {
+		if s.far == nil || o.further(s.farOut) || !s.farOut.further(o) && r.order < s.far.order {
 			s.far, s.farOut = r, o
 		}
 	}

@@ -128,8 +128,7 @@ func (j *judgement) cause(out *Result) {
 // furthest takes the allow or ask rule that got furthest, ties by place.
 func (j *judgement) furthest(out *Result) {
 	best, o := j.allow.far, j.allow.farOut
-	if k := j.ask.far; k != nil && (best == nil || j.ask.farOut.Failed > o.Failed ||
-		j.ask.farOut.Failed == o.Failed && k.order < best.order) {
+	if k := j.ask.far; k != nil && (best == nil || j.ask.farOut.further(o) || !o.further(j.ask.farOut) && k.order < best.order) {
 		best, o = k, j.ask.farOut
 	}
 	if best == nil || o.Failed == PartTool {

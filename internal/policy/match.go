@@ -25,7 +25,7 @@ func (r *Rule) eval(q *Request) Outcome {
 		t, missing, reason := r.part(p, q, &out)
 		switch t {
 		case False:
-			return Outcome{Truth: False, Failed: p, Reason: reason, Arg: out.Arg}
+			return Outcome{Truth: False, Failed: p, Reason: reason, Arg: out.Arg, passed: out.passed}
 		case Unknown:
 			out.Truth = Unknown
 			out.Missing |= missing
@@ -48,7 +48,7 @@ func (r *Rule) part(p Part, q *Request, out *Outcome) (t Truth, missing Fields, 
 		t, missing = r.matchResource(q)
 		reason = ReasonResourceNotAllowed
 	case p == PartArgs && r.hasArgs:
-		t, reason, out.Arg = r.matchArgs(q)
+		t, reason = r.matchArgs(q, out)
 		missing = FieldArgs
 	case p == PartPurpose && r.purposes != nil:
 		t, missing = r.matchPurpose(q)
@@ -107,38 +107,42 @@ func (r *Rule) matchResource(q *Request) (Truth, Fields) {
 	}
 }
 
-// matchArgs holds the arguments against the schemas, in the order of the file.
-func (r *Rule) matchArgs(q *Request) (Truth, Reason, string) {
+// matchArgs holds the arguments against the schemas, in the order of the file,
+// and notes which failed.
+func (r *Rule) matchArgs(q *Request, out *Outcome) (Truth, Reason) {
 	if !q.argsReadable() {
-		return Unknown, ReasonNone, ""
+		return Unknown, ReasonNone
 	}
 	args := &q.Args.v
-	all, unknown := True, ""
-	for _, name := range r.argNames {
+	all := True
+	for i, name := range r.argNames {
 		s := r.args[name]
 		v, ok := args.member(name)
 		if !ok {
 			if s.optional {
 				continue
 			}
-			return False, ReasonArgMissing, s.name
+			out.Arg, out.passed = s.name, i
+			return False, ReasonArgMissing
 		}
 		t, reason := s.check(v)
 		switch t {
 		case False:
-			return False, reason, s.name
+			out.Arg, out.passed = s.name, i
+			return False, reason
 		case Unknown:
-			all, unknown = Unknown, s.name
+			all, out.Arg = Unknown, s.name
 		}
 	}
 	if !r.openArgs {
 		for _, name := range args.names {
 			if r.args[name] == nil {
-				return False, ReasonArgUnlisted, ""
+				out.Arg, out.passed = "", len(r.argNames)
+				return False, ReasonArgUnlisted
 			}
 		}
 	}
-	return all, ReasonNone, unknown
+	return all, ReasonNone
 }
 
 func (r *Rule) matchPurpose(q *Request) (Truth, Fields) {

@@ -95,6 +95,14 @@ type Outcome struct {
 	// Arg is the argument that failed, as a path such as /amount. It is never
 	// a value.
 	Arg string
+	// passed counts the arguments that fit before Arg did not.
+	passed int
+}
+
+// further reports whether the refusal o came later in the rule than p: at a
+// later part, or at the arguments after more of them had fitted.
+func (o Outcome) further(p Outcome) bool {
+	return o.Failed > p.Failed || o.Failed == p.Failed && o.passed > p.passed
 }
 
 // ConstraintOnly reports whether the rule covers tool, operation and resource

@@ -153,7 +153,7 @@ func (o Outcome) or(p Outcome) Outcome {
 	case o.Truth == Unknown && p.Truth == Unknown:
 		o.Missing |= p.Missing
 		return o
-	case p.Truth > o.Truth, p.Truth == False && o.Truth == False && p.Failed > o.Failed:
+	case p.Truth > o.Truth, p.Truth == False && o.Truth == False && p.further(o):
 		return p
 	default:
 		return o

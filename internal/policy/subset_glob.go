@@ -1,0 +1,64 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// isEverything reports whether a pattern matches any text.
+func isEverything(alt []token) bool { return len(alt) == 1 && alt[0].kind == tokAny }
+
+// altWithin says whether every text of one pattern is one of others. It knows
+// exact texts, equal patterns, prefixes and sub-paths; other pairs of patterns
+// are Unknown, unless their beginnings differ.
+func altWithin(p []token, of [][]token) Truth {
+	out := False
+	for _, q := range of {
+		out = out.Or(patternWithin(p, q))
+	}
+	return out
+}
+
+func patternWithin(p, q []token) Truth {
+	if text, ok := literal(p); ok {
+		return truthOf(matchTokens(q, text))
+	}
+	if isEverything(q) || slices.Equal(p, q) {
+		return True
+	}
+	have, want := prefix(p), prefix(q)
+	if !strings.HasPrefix(have, want) && !strings.HasPrefix(want, have) {
+		return False
+	}
+	if _, ok := literal(q); ok {
+		return False // many texts in one
+	}
+	inside := strings.HasPrefix(have, want)
+	_, pKind := prefixForm(p)
+	_, qKind := prefixForm(q)
+	switch {
+	case qKind == tokAny && inside:
+		return True
+	case qKind == tokSegment && inside && pKind == tokSegment && !strings.Contains(have[len(want):], "/"):
+		return True
+	case pKind == tokAny && (qKind == tokAny || qKind == tokSegment):
+		return False // p takes texts that lack q's prefix, or have a slash more
+	case pKind == tokSegment && (qKind == tokAny || qKind == tokSegment) && !inside:
+		return False
+	default:
+		return Unknown
+	}
+}
+
+// prefixForm returns how a pattern "prefix**" or "prefix*" goes on after its
+// prefix; tokText is any other pattern.
+func prefixForm(p []token) (string, tokenKind) {
+	rest := p
+	if len(rest) > 0 && rest[0].kind == tokText {
+		rest = rest[1:]
+	}
+	if len(rest) == 1 && (rest[0].kind == tokAny || rest[0].kind == tokSegment) {
+		return prefix(p), rest[0].kind
+	}
+	return "", tokText
+}
