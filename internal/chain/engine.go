@@ -1,57 +1,354 @@
 package chain
 
+import (
+	"slices"
+)
+
 // Engine keeps runs, edges and grants and judges chains. It has one owner.
 type Engine struct {
 	Stats Stats
 
 	opts   Options
 	rights Rights
+
+	traces map[TraceID]*trace
+	open   queue // by last activity
+	kept   queue // settled, by when they settled
+	dirty  []*group
+	spans  int
+
+	joints    map[string]*joint
+	mentions  map[string][]*trace
+	grants    map[string]*Grant
+	approvals map[string]*Approval
+	byAgent   map[string][]*Approval // tenant, agent
+	decisions map[string]*Decision
+	byCall    map[string]*Decision
+	halts     map[string]Halt
+	marks     map[Ref][]Mark
+	order     map[string][]string // ids by table, oldest first
+	workloads map[string]*identity
+	tokens    map[string]*identity
+	names     map[string]string
+	parked    map[string]string // key wanted → what it is parked under
+	chainIDs  map[string]*group
+	pending   []Event
+	views     map[*group]*groupView
+	seen      []*group // views, oldest first
+
+	j   judge
+	buf []byte
+	tmp struct {
+		rec Record
+		run Opening
+		act Act
+	}
 }
 
 // New returns an empty engine.
-func New(o Options, r Rights) *Engine { return &Engine{opts: o.withDefaults(), rights: r} }
+func New(o Options, r Rights) *Engine {
+	e := &Engine{opts: o.withDefaults(), rights: r}
+	e.reset()
+	return e
+}
+
+func (e *Engine) reset() {
+	*e = Engine{
+		Stats: e.Stats, opts: e.opts, rights: e.rights,
+		traces: map[TraceID]*trace{}, joints: map[string]*joint{}, mentions: map[string][]*trace{},
+		grants: map[string]*Grant{}, approvals: map[string]*Approval{}, byAgent: map[string][]*Approval{},
+		decisions: map[string]*Decision{}, byCall: map[string]*Decision{}, halts: map[string]Halt{}, marks: map[Ref][]Mark{},
+		order: map[string][]string{}, workloads: map[string]*identity{}, tokens: map[string]*identity{}, names: map[string]string{},
+		parked: map[string]string{}, chainIDs: map[string]*group{}, views: map[*group]*groupView{},
+	}
+}
 
 // Add takes records of spans, in any order and any number of times. now is the
-// time of arrival.
-func (e *Engine) Add(now int64, rs ...Record) {}
+// time of arrival in Unix nanoseconds.
+func (e *Engine) Add(now int64, rs ...Record) {
+	for i := range rs {
+		e.add(now, &rs[i])
+	}
+}
 
-// AddGrants takes registered grants.
-func (e *Engine) AddGrants(now int64, gs ...Grant) {}
+func (e *Engine) add(now int64, in *Record) {
+	e.Stats.Spans++
+	t := e.trace(now, in.Ref.Trace)
+	if k := "t:" + string(in.Ref.Trace[:]); len(e.parked) > 0 && e.parked[k] != "" {
+		e.want(k)
+	}
+	if in.Start > now+int64(e.opts.Limits.Ahead) {
+		e.Stats.Future++
+		t.cut = true
+	}
+	i := t.find(in.Ref.Span)
+	if i >= 0 {
+		e.again(now, t, i, in)
+		return
+	}
+	if len(t.nodes) >= e.opts.Limits.SpansPerTrace || e.spans >= e.opts.Limits.Spans {
+		e.Stats.SpansRefused++
+		t.cut = true
+		e.touchTrace(now, t)
+		return
+	}
+	i = t.insert(in.Ref.Span, in.Parent)
+	e.spans++
+	if e.fill(now, t, i, in) {
+		e.touchTrace(now, t)
+	} else {
+		e.stir(now, t.group)
+	}
+}
 
-// Revoke ends a grant at a time.
-func (e *Engine) Revoke(now int64, id string, at int64, by string) {}
+// bare reports whether a span matters only as a parent of others.
+func (r *Record) bare() bool {
+	return (r.Role == Plumbing || r.Role == Work) && r.Act == nil && len(r.Links) == 0
+}
 
-// AddApprovals takes approvals.
-func (e *Engine) AddApprovals(now int64, as ...Approval) {}
+func (r *Record) worked() bool { return r.Role == Work || r.Role == Acts || r.Role == HandsOver }
 
-// AddDecisions takes answers of the decision receiver.
-func (e *Engine) AddDecisions(now int64, ds ...Decision) {}
+// fill puts a record in its place and binds what it refers to. It reports
+// whether the group must be judged again.
+func (e *Engine) fill(now int64, t *trace, i int32, in *Record) bool {
+	n := &t.nodes[i]
+	n.parent, n.works = in.Parent, in.worked()
+	gaps := t.gaps
+	if n.parent != (SpanID{}) && t.find(n.parent) < 0 {
+		t.gaps = true
+	}
+	if in.bare() {
+		return gaps || t.asks && n.works
+	}
+	rec := *in
+	if rec.opening() {
+		t.group.runs++
+		t.asks = t.asks || rec.Role == Asks
+		if rec.Run == nil {
+			rec.Run = &Opening{}
+		}
+	}
+	if len(rec.Links) > e.opts.Limits.Links {
+		e.Stats.LinksCut++
+		if rec.Run != nil {
+			o := *rec.Run
+			o.Dropped += uint32(len(rec.Links) - e.opts.Limits.Links)
+			rec.Run = &o
+		}
+		rec.Links = rec.Links[:e.opts.Limits.Links]
+	}
+	t.keep(i, &rec)
+	e.index(now, t, &rec)
+	return true
+}
 
-// AddHalts takes halts; one with the id of another replaces it.
-func (e *Engine) AddHalts(now int64, hs ...Halt) {}
+func (r *Record) opening() bool { return r.Role == Opens || r.Role == Asks }
 
-// AddMarks takes what other processors found about actions.
-func (e *Engine) AddMarks(now int64, ms ...Mark) {}
+func (e *Engine) index(now int64, t *trace, rec *Record) {
+	for _, id := range mentioned(rec) {
+		e.named(id, t)
+		if e.parked[id] != "" {
+			e.want(id)
+		}
+	}
+	if rec.opening() {
+		for k := range rec.Links {
+			e.bind(now, t, &rec.Links[k])
+		}
+		for _, h := range rec.Hints {
+			e.watch(e.trace(now, h.To.Trace), t)
+		}
+		e.identify(now, t, rec)
+	}
+	for _, k := range rec.Asked {
+		if jt := e.joint(rec.Tenant, k, t); jt != nil && len(jt.asked) < maxJoint {
+			jt.asked = append(jt.asked, rec.Ref)
+			for _, o := range jt.answers {
+				e.unite(now, t, o)
+			}
+		}
+	}
+	for _, k := range rec.Answers {
+		if jt := e.joint(rec.Tenant, k, t); jt != nil && len(jt.answers) < maxJoint {
+			jt.answers = append(jt.answers, t)
+			for _, r := range jt.asked {
+				if o := e.traces[r.Trace]; o != nil {
+					e.unite(now, t, o)
+				}
+			}
+		}
+		if e.parked["k:"+k] != "" {
+			e.want("k:" + k)
+		}
+	}
+}
 
-// RegistryChanged makes every chain that acted at or after a time be judged anew.
-func (e *Engine) RegistryChanged(now, from int64) {}
+func (e *Engine) bind(now int64, t *trace, l *Link) {
+	if l.To.IsZero() || l.Type == "" || l.Type == Approve {
+		return
+	}
+	if e.parked["t:"+string(l.To.Trace[:])] != "" {
+		e.want("t:" + string(l.To.Trace[:]))
+	}
+	o := e.trace(now, l.To.Trace)
+	if l.Type == Join {
+		e.watch(o, t)
+		return
+	}
+	e.unite(now, t, o)
+}
 
-// Flush judges what changed, settles what has been idle, and returns what
-// follows. The views in events are the caller's.
-func (e *Engine) Flush(now int64) []Event { return nil }
+func (e *Engine) joint(tenant, key string, t *trace) *joint {
+	k := tenant + "\x00" + key
+	jt := e.joints[k]
+	if jt == nil {
+		if len(e.joints) >= e.opts.Limits.Keys {
+			e.Stats.KeysEvicted++
+			t.cut = true
+			return nil
+		}
+		jt = &joint{}
+		e.joints[k] = jt
+	}
+	return jt
+}
 
-// Resolve tells the run of a span as last flushed; ok is false if the span is
-// not known or no run stands around it.
-func (e *Engine) Resolve(span Ref) (a Answer, ok bool) { return Answer{}, false }
+// again takes a span whose id is known: sent again, told in parts, or forged.
+func (e *Engine) again(now int64, t *trace, i int32, in *Record) {
+	n := &t.nodes[i]
+	if n.size == 0 || in.bare() {
+		e.againBare(now, t, i, in)
+		return
+	}
+	next := *in
+	if next.Run == nil && next.opening() {
+		next.Run = &Opening{}
+	}
+	if len(next.Links) > e.opts.Limits.Links {
+		o := Opening{}
+		if next.Run != nil {
+			o = *next.Run
+			o.Dropped += uint32(len(next.Links) - e.opts.Limits.Links)
+			next.Run = &o
+		}
+		next.Links = next.Links[:e.opts.Limits.Links]
+	}
+	old := string(t.data[n.off : n.off+n.size])
+	e.buf = appendRecord(e.buf[:0], &next)
+	if old == string(e.buf) {
+		e.Stats.Duplicates++
+		return
+	}
+	was := *e.peek(t, i)
+	if was.Partial && next.Partial {
+		next = mergeParts(&was, &next)
+		if old == string(appendRecord(e.buf[:0], &next)) {
+			e.Stats.Duplicates++
+			return
+		}
+	} else {
+		e.conflict(t)
+		e.touchTrace(now, t)
+		if string(e.buf) >= old {
+			return
+		}
+	}
+	e.unindex(t, &was)
+	if was.opening() {
+		t.group.runs--
+	}
+	n.size = 0
+	e.fill(now, t, i, &next)
+	e.touchTrace(now, t)
+}
 
-// Chain returns the page of a chain that is in memory.
-func (e *Engine) Chain(id string) (p Page, ok bool) { return Page{}, false }
+// againBare takes a span of which one telling or both have nothing to keep. What
+// says more stands; of two that say nothing the smaller parent, and work if
+// either says so.
+func (e *Engine) againBare(now int64, t *trace, i int32, in *Record) {
+	n := &t.nodes[i]
+	switch {
+	case n.size > 0: // the one that says more is there
+		e.conflict(t)
+	case in.bare() && n.parent == in.Parent && n.works == in.worked():
+		e.Stats.Duplicates++
+		return
+	case in.bare():
+		e.conflict(t)
+		if less(in.Parent, n.parent) {
+			n.parent = in.Parent
+		}
+		n.works = n.works || in.worked()
+	default:
+		e.conflict(t)
+		e.fill(now, t, i, in)
+	}
+	e.touchTrace(now, t)
+}
 
-// Snapshot returns the state as bytes: equal states give equal bytes.
-func (e *Engine) Snapshot() []byte { return nil }
+// conflict notes that one span id came with different contents: the smaller
+// encoding stands, so that the order of arrival does not decide.
+func (e *Engine) conflict(t *trace) {
+	e.Stats.Conflicts++
+	t.cut = true
+}
 
-// Restore replaces the state by that of a snapshot.
-func (e *Engine) Restore(data []byte) error { return nil }
+func less(a, b SpanID) bool { return string(a[:]) < string(b[:]) }
 
-// Unpark takes back a parked chain.
-func (e *Engine) Unpark(now int64, data []byte) error { return nil }
+// mergeParts joins two records that describe one span: the earliest start, the
+// latest end, and of everything else what is known.
+func mergeParts(a, b *Record) Record {
+	m := *a
+	switch {
+	case m.Start == 0 || b.Start != 0 && b.Start < m.Start:
+		m.Start = b.Start
+	default:
+	}
+	m.End = max(m.End, b.End)
+	m.Role = max(m.Role, b.Role)
+	m.Agent, m.Session, m.Tenant = max(m.Agent, b.Agent), max(m.Session, b.Session), max(m.Tenant, b.Tenant)
+	m.Mode = max(m.Mode, b.Mode)
+	if m.Parent == (SpanID{}) {
+		m.Parent = b.Parent
+	}
+	if b.Run != nil && (m.Run == nil || len(appendOpening(nil, b.Run)) > len(appendOpening(nil, m.Run))) {
+		m.Run = b.Run
+	}
+	if b.Act != nil {
+		if m.Act == nil {
+			m.Act = b.Act
+		} else {
+			act := *m.Act
+			x := b.Act
+			act.Tool, act.Operation, act.Resource = max(act.Tool, x.Tool), max(act.Operation, x.Operation), max(act.Resource, x.Resource)
+			act.Args, act.CallID, act.Purpose = max(act.Args, x.Args), max(act.CallID, x.CallID), max(act.Purpose, x.Purpose)
+			act.DelegationID, act.ApprovalID = max(act.DelegationID, x.DelegationID), max(act.ApprovalID, x.ApprovalID)
+			act.DecisionID = max(act.DecisionID, x.DecisionID)
+			if len(act.Data) == 0 {
+				act.Data = x.Data
+			}
+			m.Act = &act
+		}
+	}
+	m.Links = mergeList(m.Links, b.Links)
+	m.Asked, m.Answers = mergeStrings(m.Asked, b.Asked), mergeStrings(m.Answers, b.Answers)
+	return m
+}
+
+func mergeList(a, b []Link) []Link {
+	if len(b) > len(a) {
+		return b
+	}
+	return a
+}
+
+func mergeStrings(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

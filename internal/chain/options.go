@@ -28,7 +28,7 @@ type Limit struct {
 	Spans         int // in all; default 4,000,000
 	Links         int // read per span; default 128
 	FanOut        int // runs that one run may start; default 1,000
-	Nesting       int // parents above a span; default 4,096
+	Nesting       int // parents of a run that are searched for who asked for it; default 4,096
 	Keys          int // protocol ids, grants, approvals, decisions; default 200,000 each
 	Watchers      int // chains that wait for one trace without being part of it; default 128
 	// Ahead is how far in the future a span may start; default 1 h.

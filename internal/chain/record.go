@@ -55,13 +55,14 @@ type Record struct {
 	// Hints name what may be above by order or name only: grade inferred.
 	Hints []Hint
 
-	run *run   // what was last made of the run it opens
-	out uint64 // of what was last told about it
+	// Only while the record's group is judged.
+	run   *run
+	layer *action
 }
 
 // Opening is what an agent span says of the run it opens.
 type Opening struct {
-	Version, Instance, Workload string
+	Name, Version, Instance, Workload string
 	// Stated is spanwarden.principal.* on the span; Verified a principal whose
 	// token was checked; Weak a user id found elsewhere; Platform what a gateway
 	// or an adapter's configuration knows.

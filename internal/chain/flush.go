@@ -1,0 +1,153 @@
+package chain
+
+import "slices"
+
+// Flush judges what changed, settles what has been idle, makes room, and returns
+// what follows. The views in events are the caller's.
+func (e *Engine) Flush(now int64) []Event {
+	for len(e.dirty) > 0 {
+		gs := e.dirty
+		e.dirty = nil
+		for _, g := range gs {
+			if !g.dirty || len(g.traces) == 0 {
+				continue
+			}
+			e.judged(now, g, now-g.opened >= int64(e.opts.MaxOpen))
+		}
+	}
+	for g := e.open.head; g != nil && now-g.active >= int64(e.opts.Settle); g = e.open.head {
+		e.judged(now, g, true)
+	}
+	e.makeRoom(now)
+	for g := e.kept.head; g != nil && now-g.settledAt >= int64(e.opts.Retain); g = e.kept.head {
+		e.park(now, g)
+		e.forget(g)
+	}
+	out := e.pending
+	e.pending = nil
+	return out
+}
+
+// judged judges a group and tells what is new.
+func (e *Engine) judged(now int64, g *group, settling bool) {
+	g.dirty = false
+	j := e.judgeGroup(g, settling)
+	e.tell(now, j)
+	e.cache(g, j.view())
+	j.unload()
+	if !settling {
+		return
+	}
+	g.settled, g.settledAt = true, now
+	if g.queue != nil {
+		g.queue.remove(g)
+	}
+	e.kept.push(g)
+}
+
+// makeRoom forgets settled chains, then settles open ones, until the number of
+// chains is within bounds. What is settled early is called incomplete.
+func (e *Engine) makeRoom(now int64) {
+	for e.open.len+e.kept.len > e.opts.Limits.OpenChains {
+		g := e.kept.head
+		if g == nil {
+			g = e.open.head
+			g.evicted = true
+			e.Stats.ChainsEvicted++
+			e.judged(now, g, true)
+		}
+		e.park(now, g)
+		e.forget(g)
+	}
+}
+
+// groupView is what questions between judgements are answered from.
+type groupView struct{ runs []Answer }
+
+const maxViews = 8192
+
+func (e *Engine) cache(g *group, v *groupView) {
+	if e.views[g] == nil {
+		if len(e.seen) >= maxViews {
+			drop := len(e.seen) / 4
+			for _, old := range e.seen[:drop] {
+				delete(e.views, old)
+			}
+			e.seen = slices.Delete(e.seen, 0, drop)
+		}
+		e.seen = append(e.seen, g)
+	}
+	e.views[g] = v
+}
+
+func (v *groupView) find(r Ref) *Answer {
+	i, ok := slices.BinarySearchFunc(v.runs, r, func(a Answer, r Ref) int { return a.Run.Compare(r) })
+	if !ok {
+		return nil
+	}
+	return &v.runs[i]
+}
+
+// Resolve tells the run of a span as of the last Flush; ok is false if the span
+// is not known or no run stands around it.
+func (e *Engine) Resolve(span Ref) (a Answer, ok bool) {
+	t := e.traces[span.Trace]
+	if t == nil {
+		return Answer{}, false
+	}
+	i := t.find(span.Span)
+	for hops := 0; i >= 0 && t.nodes[i].open == openUnset && hops < e.opts.Limits.Nesting; hops++ {
+		i = t.find(t.nodes[i].parent)
+	}
+	if i < 0 || t.nodes[i].open < 0 {
+		return Answer{}, false
+	}
+	v := e.views[t.group]
+	if v == nil {
+		j := e.judgeGroup(t.group, t.group.settled)
+		v = j.view()
+		j.unload()
+		e.cache(t.group, v)
+	}
+	if got := v.find(t.ref(t.nodes[i].open)); got != nil {
+		return *got, true
+	}
+	return Answer{}, false
+}
+
+// Chain returns the page of a chain that is in memory, as it would be judged if
+// nothing more came.
+func (e *Engine) Chain(id string) (p Page, ok bool) {
+	g := e.chainIDs[id]
+	if g == nil {
+		return Page{}, false
+	}
+	j := e.judgeGroup(g, true)
+	defer j.unload()
+	for _, c := range j.comps {
+		if c.id == id {
+			return j.page(c), true
+		}
+	}
+	return Page{}, false
+}
+
+// ChainOf returns the id of the chain of a span's run.
+func (e *Engine) ChainOf(span Ref) (id string, ok bool) {
+	a, ok := e.Resolve(span)
+	return a.Chain, ok
+}
+
+// Chains returns the ids of the chains in memory, sorted.
+func (e *Engine) Chains() []string {
+	out := make([]string, 0, len(e.chainIDs))
+	for id := range e.chainIDs {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Sizes returns how many chains are open, how many are settled and kept, and how
+// many spans are held.
+func (e *Engine) Sizes() (open, settled, spans int) { return e.open.len, e.kept.len, e.spans }

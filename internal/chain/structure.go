@@ -1,0 +1,287 @@
+package chain
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// judge holds what is known while one group is judged. It is reused.
+type judge struct {
+	e         *Engine
+	g         *group
+	runs      []*run
+	asks      []ask
+	delegates map[Ref]bool // spans that delegate, and so are no actions
+	answered  map[Ref]bool // those that some run answers
+	stamp     int
+	actions   []*action
+	comps     []*component
+	findings  []Finding
+	walk      []int32
+	compOf    map[*run]*component
+	settling  bool // time has passed: what has not come will not
+}
+
+// ask is a delegating span within its run.
+type ask struct {
+	rec  *Record
+	by   *run
+	used bool
+}
+
+// ref is that of a node.
+func (t *trace) ref(i int32) Ref { return Ref{t.id, t.nodes[i].id} }
+
+// structure finds which spans open runs, and the run around every span. It is
+// a function of the spans of the group alone.
+func (j *judge) structure() {
+	for _, t := range j.g.traces {
+		for i := range t.nodes {
+			t.nodes[i].open = openUnset
+		}
+	}
+	answered := j.answeredAsks()
+	for _, t := range j.g.traces {
+		if len(t.nodes) == 0 {
+			continue
+		}
+		works := t.worksBelow()
+		for i := range t.nodes {
+			j.resolve(t, int32(i), works, answered)
+		}
+	}
+	slices.SortFunc(j.runs, func(a, b *run) int { return a.rec.Ref.Compare(b.rec.Ref) })
+}
+
+// worksBelow says of every node whether work of an agent stands below it; nil
+// where no span of the trace could be a run by that.
+func (t *trace) worksBelow() []bool {
+	asks := false
+	for i := range t.nodes {
+		if rec := t.nodes[i].rec; rec != nil && rec.Role == Asks {
+			asks = true
+			break
+		}
+	}
+	if !asks {
+		return nil
+	}
+	below := make([]bool, len(t.nodes))
+	for i := range t.nodes {
+		if !t.nodes[i].works {
+			continue
+		}
+		for at := t.find(t.nodes[i].parent); at >= 0 && !below[at]; at = t.find(t.nodes[at].parent) {
+			below[at] = true
+		}
+	}
+	return below
+}
+
+// answeredAsks finds the asking agent spans that a run of the named agent
+// answers: below, linked or joined. Those are no runs themselves.
+func (j *judge) answeredAsks() map[Ref]bool {
+	var out map[Ref]bool
+	note := func(r Ref) {
+		if out == nil {
+			out = map[Ref]bool{}
+		}
+		out[r] = true
+	}
+	lim := j.e.opts.Limits.Nesting
+	for _, t := range j.g.traces {
+		for i := range t.nodes {
+			rec := t.nodes[i].rec
+			if rec == nil || rec.Role != Opens {
+				continue
+			}
+			for at, hops := t.find(t.nodes[i].parent), 0; at >= 0 && hops < lim; at, hops = t.find(t.nodes[at].parent), hops+1 {
+				if a := t.nodes[at].rec; a != nil && a.Role == Asks && sameAgent(a, rec) {
+					note(a.Ref)
+				}
+			}
+			for k := range rec.Links {
+				l := &rec.Links[k]
+				if l.Type == "" || l.Type == Approve {
+					continue
+				}
+				if a := j.record(l.To); a != nil && a.Role == Asks && sameAgent(a, rec) {
+					note(a.Ref)
+				}
+			}
+			for _, k := range rec.Answers {
+				if jt := j.e.joints[rec.Tenant+"\x00"+k]; jt != nil {
+					for _, r := range jt.asked {
+						if a := j.record(r); a != nil && a.Role == Asks && sameAgent(a, rec) {
+							note(a.Ref)
+						}
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+func sameAgent(a, b *Record) bool { return a.Agent == b.Agent || sameName(a.Agent, b) }
+
+// record returns the record of a span of this group.
+func (j *judge) record(r Ref) *Record {
+	t := j.e.traces[r.Trace]
+	if t == nil || t.group != j.g {
+		return nil
+	}
+	if i := t.find(r.Span); i >= 0 {
+		return t.nodes[i].rec
+	}
+	return nil
+}
+
+// resolve finds the run around node i, walking up to what is known and down
+// again. Parents in a circle are parents that never came.
+func (j *judge) resolve(t *trace, i int32, works []bool, answered map[Ref]bool) {
+	up := j.walk[:0]
+	at, state := i, openNone
+	for {
+		n := &t.nodes[at]
+		if n.open == openOnPath {
+			j.e.Stats.ParentCycles++
+			k := slices.Index(up, at)
+			for _, c := range up[k:] {
+				j.settleNode(t, c, openMissing, works, answered)
+			}
+			state, up = t.nodes[at].open, up[:k]
+			break
+		}
+		if n.open != openUnset {
+			state = n.open
+			break
+		}
+		n.open = openOnPath
+		up = append(up, at)
+		if n.parent == (SpanID{}) {
+			break
+		}
+		if at = t.find(n.parent); at < 0 {
+			state = openMissing
+			break
+		}
+	}
+	for k := len(up) - 1; k >= 0; k-- {
+		state = j.settleNode(t, up[k], state, works, answered)
+	}
+	j.walk = up
+}
+
+// settleNode says what is open below a node, given what is above it.
+func (j *judge) settleNode(t *trace, i, above int32, works []bool, answered map[Ref]bool) int32 {
+	n := &t.nodes[i]
+	n.open = above
+	if n.rec != nil && opens(t, n, above, works, i, answered) {
+		j.newRun(t, i, above)
+		n.open = i
+	}
+	return n.open
+}
+
+// opens reports whether a node opens a run, given the state above it.
+func opens(t *trace, n *node, above int32, works []bool, i int32, answered map[Ref]bool) bool {
+	rec := n.rec
+	switch rec.Role {
+	case Opens:
+	case Asks:
+		if !works[i] || answered[rec.Ref] {
+			return false
+		}
+	default:
+		return false
+	}
+	if above < 0 {
+		return true
+	}
+	for k := range rec.Links {
+		if lt := rec.Links[k].Type; lt != "" && lt != Approve {
+			return true
+		}
+	}
+	p := t.nodes[above].rec
+	return rec.Agent != "" && rec.Agent != p.Agent || rec.Tenant != p.Tenant
+}
+
+func (j *judge) newRun(t *trace, i, above int32) {
+	rec := t.nodes[i].rec
+	r := &run{rec: rec, tr: t, node: i, depth: -1}
+	if above >= 0 {
+		if up := t.nodes[above].rec; up.Tenant == rec.Tenant {
+			r.up = up.run
+		} else {
+			j.e.Stats.TenantsCrossed++
+		}
+	}
+	r.upMissing = above == openMissing
+	rec.run = r
+	j.runs = append(j.runs, r)
+}
+
+// runAt returns the run around a node of this group; missing is true if that
+// cannot be known yet.
+func (t *trace) runAt(i int32) (r *run, missing bool) {
+	switch o := t.nodes[i].open; {
+	case o >= 0:
+		return t.nodes[o].rec.run, false
+	case o == openNone:
+		return nil, false
+	default:
+		return nil, true
+	}
+}
+
+// sameName compares names loosely: emitters write one agent as billing_agent,
+// billing-agent and billingAgent in the tool that calls it.
+func sameName(target string, rec *Record) bool {
+	if target == "" {
+		return false
+	}
+	n := plainName(target)
+	return n != "" && (n == plainName(rec.Agent) || rec.Run != nil && rec.Run.Name != "" && n == plainName(rec.Run.Name))
+}
+
+func plainName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+}
+
+// collectAsks lists the delegating spans of the group in time order.
+func (j *judge) collectAsks() {
+	for _, t := range j.g.traces {
+		for i := range t.nodes {
+			rec := t.nodes[i].rec
+			if rec == nil || rec.run != nil {
+				continue
+			}
+			switch rec.Role {
+			case Asks, Calls, HandsOver:
+			case Acts:
+				if rec.Agent == "" {
+					continue
+				}
+			default:
+				continue
+			}
+			by, _ := t.runAt(int32(i))
+			if by == nil || rec.Role == Asks && rec.Agent == by.rec.Agent {
+				continue // asked from outside any run, or a layer of the same run
+			}
+			j.asks = append(j.asks, ask{rec: rec, by: by})
+		}
+	}
+	slices.SortFunc(j.asks, func(a, b ask) int {
+		return cmp.Or(cmp.Compare(a.rec.Start, b.rec.Start), a.rec.Ref.Compare(b.rec.Ref))
+	})
+}

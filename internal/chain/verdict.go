@@ -1,0 +1,340 @@
+package chain
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// verdicts turns what was found into reasons and findings of each chain.
+func (j *judge) verdicts() {
+	for _, a := range j.actions {
+		c := j.compOf[a.run]
+		c.actions = append(c.actions, a)
+	}
+	for _, c := range j.comps {
+		for _, r := range c.runs {
+			j.judgeRun(c, r)
+		}
+		j.cycleFinding(c)
+		for _, a := range c.actions {
+			j.actionFindings(c, a)
+		}
+	}
+	j.silent()
+	j.ghosts()
+	for _, c := range j.comps {
+		j.conclude(c)
+	}
+}
+
+// note raises a finding of a chain, once for each cause.
+func (j *judge) note(c *component, r *run, code Code, accused Ref, cause, detail string) {
+	info := &table[codeRank[code]]
+	f := Finding{
+		Type: "delegation." + string(code), Code: code, Severity: info.severity, Chain: c.id, Accused: accused, Cause: cause, Tenant: c.tenant,
+	}
+	if info.other != "" {
+		f.Type, f.Foreign = info.other, true
+	}
+	if r != nil {
+		f.Run, f.Agent, f.Session, f.Principal = r.rec.Ref, r.rec.Agent, r.rec.Session, r.principal.String()
+	}
+	f.Message = sentence(info.says, r, detail)
+	c.reasons = append(c.reasons, code)
+	if k := f.key(); !c.noted[k] {
+		c.noted[k] = true
+		j.findings = append(j.findings, f)
+	}
+}
+
+func sentence(says string, r *run, detail string) string {
+	var b strings.Builder
+	if r != nil && r.rec.Agent != "" {
+		b.WriteString(r.rec.Agent)
+		b.WriteString(": ")
+	}
+	b.WriteString(says)
+	if detail != "" {
+		b.WriteString(" (")
+		b.WriteString(detail)
+		b.WriteString(")")
+	}
+	return b.String()
+}
+
+// judgeRun finds what is wrong with one run and the edges into it.
+func (j *judge) judgeRun(c *component, r *run) {
+	note := func(code Code, accused Ref, cause, detail string) {
+		r.codes = append(r.codes, code)
+		j.note(c, r, code, accused, cause, detail)
+	}
+	own := r.rec.Ref
+	if r.remaining < 0 {
+		note(DepthExceeded, own, "depth", "")
+	}
+	if p := j.changedFrom(r); p.ID != "" {
+		note(PrincipalChanged, own, "principal", p.String()+" above, "+r.principal.String()+" here")
+	}
+	if r.resolved && len(r.path) == 0 && r.entry != nil {
+		if r.principal.ID == "" && r.entry.RequiresPrincipal() {
+			note(MissingPrincipal, own, "principal", "")
+		}
+		if !r.entry.Direct() && !r.reauth && !r.external {
+			note(OrphanRun, own, "orphan", "")
+		}
+	}
+	if r.misnamed {
+		note(DelegationNotAllowed, own, "grant:"+r.rec.Run.DelegationID, r.rec.Run.DelegationID+" is for other agents")
+	}
+	if why := j.e.shared(r.rec); why != "" {
+		note(SharedIdentity, own, "identity", why)
+	}
+	if j.reenters(r) {
+		note(Reentry, own, "reentry", "")
+	}
+	for _, e := range r.edges {
+		e.codes = sortCodes(e.codes)
+		for _, code := range e.codes {
+			accused := e.accused()
+			if code == InvisibleDelegation {
+				accused = own
+			}
+			note(code, accused, e.cause(), e.delegatorName()+" to "+r.rec.Agent)
+		}
+	}
+	j.evidence(c, r)
+	r.codes = sortCodes(r.codes)
+}
+
+func (e *edge) cause() string {
+	return e.source().String() + "/" + string(e.kind) + "/" + e.id + "/" + e.to.rec.Ref.String()
+}
+
+// evidence notes what is missing around a run.
+func (j *judge) evidence(c *component, r *run) {
+	brokenFound := false
+	for _, e := range r.edges {
+		if !e.missing || e.cut {
+			continue
+		}
+		j.broken(c, r, "link:"+e.linked.String())
+		brokenFound = true
+	}
+	switch {
+	case !r.upMissing || brokenFound:
+	case len(r.path) == 0 && !r.reauth:
+		j.broken(c, r, "parent")
+	default:
+		c.lack("a span above " + r.rec.Ref.String() + " did not come")
+	}
+	if slices.ContainsFunc(r.edges, func(e *edge) bool { return e.cut }) {
+		c.lack("a limit cut the links of " + r.rec.Ref.String())
+	}
+	if r.rec.Run.Dropped > 0 {
+		c.lack("links of " + r.rec.Ref.String() + " were dropped")
+	}
+	if r.rec.Run.Sampled {
+		c.lack("traces like that of " + r.rec.Ref.String() + " are sampled")
+	}
+	if r.tr.cut {
+		c.lack("trace " + r.rec.Ref.String()[:32] + " is incomplete or contradicts itself")
+	}
+}
+
+func (j *judge) broken(c *component, r *run, cause string) {
+	r.codes = append(r.codes, BrokenLink)
+	before := len(j.findings)
+	j.note(c, r, BrokenLink, r.rec.Ref, cause, cause)
+	if r.rec.Run.Sampled && len(j.findings) > before {
+		j.findings[before].Severity = Warning
+	}
+	c.lack("what " + r.rec.Ref.String() + " refers to did not come")
+}
+
+func (c *component) lack(what string) {
+	if len(c.missing) < 32 && !slices.Contains(c.missing, what) {
+		c.missing = append(c.missing, what)
+	}
+}
+
+// changedFrom returns the principal above a run that acts for another one; none
+// if it does not.
+func (j *judge) changedFrom(r *run) Principal {
+	own := r.rec.Run.Verified
+	if own.ID == "" {
+		own = r.rec.Run.Stated
+	}
+	if own.ID == "" || r.reauth || r.inCycle {
+		return Principal{}
+	}
+	for _, e := range r.path {
+		if e.from != nil && !e.cut && e.from.principal.ID != "" && !e.from.principal.same(own) {
+			return e.from.principal
+		}
+	}
+	return Principal{}
+}
+
+// reenters reports whether the agent of a run already stands above it with
+// another agent between, and its entry does not foresee that.
+func (j *judge) reenters(r *run) bool {
+	if r.inCycle || len(r.path) == 0 || r.rec.Agent == "" {
+		return false
+	}
+	if r.entry != nil && r.entry.Delegation().Reentry {
+		return false
+	}
+	j.stamp++
+	level := []*run{}
+	for _, e := range r.path {
+		if e.from != nil && e.from.rec.Agent != r.rec.Agent {
+			level = append(level, e.from)
+		}
+	}
+	for len(level) > 0 {
+		q := level[len(level)-1]
+		level = level[:len(level)-1]
+		if q.stamp == j.stamp {
+			continue
+		}
+		q.stamp = j.stamp
+		if q.rec.Agent == r.rec.Agent {
+			return true
+		}
+		if q.inCycle {
+			continue
+		}
+		for _, e := range q.path {
+			if e.from != nil {
+				level = append(level, e.from)
+			}
+		}
+	}
+	return false
+}
+
+// cycleFinding accuses the smallest run of each cycle. Two cycles that touch
+// are one.
+func (j *judge) cycleFinding(c *component) {
+	seen := map[int]bool{}
+	for _, r := range c.runs {
+		if !r.inCycle || seen[r.low] {
+			continue
+		}
+		seen[r.low] = true
+		for _, q := range c.runs {
+			if q.inCycle && q.low == r.low {
+				q.codes = sortCodes(append(q.codes, Cycle))
+			}
+		}
+		j.note(c, r, Cycle, r.rec.Ref, "cycle", "")
+	}
+}
+
+// actionFindings raises what an action did wrong.
+func (j *judge) actionFindings(c *component, a *action) {
+	from := len(j.findings)
+	for _, code := range a.codes {
+		detail := a.act.Tool
+		if len(a.refusedBy) > 0 {
+			detail += ", refused by " + strings.Join(a.refusedBy, ", ")
+		}
+		if code == DepthExceeded {
+			c.reasons = append(c.reasons, code) // the run is accused, once
+			continue
+		}
+		j.note(c, a.run, code, a.rec.Ref, string(code), detail)
+	}
+	for i := from; i < len(j.findings); i++ {
+		f := &j.findings[i]
+		f.Rule, f.PolicyVersion = a.rule, a.version
+		if f.Code == BoundaryViolated && a.finding != "" {
+			f.Type = a.finding
+		}
+	}
+	if a.boundary == BoundaryNotEvaluated || a.authority == AuthorityUnknown {
+		c.unknown++
+	}
+}
+
+// silent notes delegating spans that no run answers. They are judged by
+// delegation.to alone.
+func (j *judge) silent() {
+	for k := range j.asks {
+		a := &j.asks[k]
+		if a.used || j.answered[a.rec.Ref] {
+			continue
+		}
+		c := j.compOf[a.by]
+		before := len(j.findings)
+		j.note(c, a.by, SilentDelegation, a.rec.Ref, "silent", "to "+a.rec.Agent)
+		if a.rec.Mode == Transfer && len(j.findings) > before {
+			j.findings[before].Severity = Warning
+		}
+		if d := j.e.rights.Entry(a.by.rec.Tenant, a.by.rec.Agent, a.rec.Start); d != nil && a.rec.Agent != "" && j.settling && !d.MayDelegate(a.rec.Agent) {
+			j.note(c, a.by, DelegationNotAllowed, a.rec.Ref, "to:"+a.rec.Agent, "to "+a.rec.Agent)
+		}
+	}
+}
+
+// ghosts notes agents that asked for decisions within a trace of the group and
+// of which no run came.
+func (j *judge) ghosts() {
+	for _, t := range j.g.traces {
+		for _, d := range t.decisions {
+			if d.Agent == "" || slices.ContainsFunc(j.runs, func(r *run) bool { return r.rec.Agent == d.Agent && r.rec.Tenant == d.Tenant }) {
+				continue
+			}
+			c, by := j.chainOf(t, d)
+			if c == nil {
+				continue
+			}
+			j.note(c, by, GhostDelegatee, d.Span, "decision:"+d.Agent, d.Agent+" asked for "+d.ID)
+		}
+	}
+}
+
+// chainOf finds the chain that a decision belongs to: of the run around its
+// span, else of the first run of its trace.
+func (j *judge) chainOf(t *trace, d *Decision) (*component, *run) {
+	if i := t.find(d.Span.Span); i >= 0 {
+		if r, _ := t.runAt(i); r != nil {
+			return j.compOf[r], r
+		}
+	}
+	for _, r := range j.runs {
+		if r.tr == t {
+			return j.compOf[r], r
+		}
+	}
+	if len(j.runs) > 0 {
+		return j.compOf[j.runs[0]], j.runs[0]
+	}
+	return nil, nil
+}
+
+// conclude orders the reasons of a chain and names its verdict.
+func (j *judge) conclude(c *component) {
+	if c.unknown > 0 {
+		c.lack(strconv.Itoa(c.unknown) + " actions could not be judged")
+	}
+	if j.g.evicted {
+		c.lack("the chain was evicted before it settled")
+	}
+	if j.g.cut {
+		c.lack("a limit kept other spans out of the chain")
+	}
+	slices.Sort(c.missing)
+	if len(c.missing) > 0 {
+		j.note(c, c.root, IncompleteEvidence, c.root.rec.Ref, "evidence", c.missing[0])
+	}
+	c.reasons = sortCodes(c.reasons)
+	if len(c.reasons) == 0 && c.grade != "" && c.grade != Verified {
+		j.note(c, c.root, UnbrokenUnverified, c.root.rec.Ref, "grade", string(c.grade))
+	}
+	c.verdict = Unbroken
+	if len(c.reasons) > 0 {
+		c.verdict = c.reasons[0]
+	}
+}
