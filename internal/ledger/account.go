@@ -120,6 +120,16 @@ func nanos(t time.Time) int64 {
 	return max(1, min(s, year2200)*1e9+int64(t.Nanosecond()))
 }
 
+// keptHalts are the halts of a key as they were when it went to storage.
+type keptHalts struct {
+	seq   uint64 // the last change by then
+	halts []Halt
+}
+
+// isAhead reports whether a replay has not come to the state of the key yet:
+// what is replayed is in it already.
+func (l *Ledger) isAhead(k accountKey) bool { return len(l.ahead) > 0 && l.ahead[k].seq > l.seq }
+
 // ring is a ring of accounts by use.
 type ring struct {
 	newest *account
@@ -169,44 +179,67 @@ func (r *ring) each(visit func(*account)) {
 	}
 }
 
-// find returns the account of a key, from storage if need be, or nil.
-func (l *Ledger) find(k accountKey) *account {
+// account returns the account of a key that is charged: it is used now, comes
+// from storage if need be, and is new if it is nowhere.
+func (l *Ledger) account(k accountKey) *account {
 	if a := l.recent[k.scope]; a != nil && a.accountKey == k {
 		l.rings[a.standing()].touch(a)
 		return a
 	}
-	if a := l.accounts[k]; a != nil {
-		l.recent[k.scope] = a
+	a := l.accounts[k]
+	if a != nil {
 		l.rings[a.standing()].touch(a)
-		return a
+	} else {
+		a = l.load(k)
+		l.insert(a)
 	}
-	if l.opt.Load == nil {
-		return nil
-	}
-	state := l.opt.Load(k.storageKey())
-	if state == nil {
-		return nil
-	}
-	a, halts := decodeAccount(state)
-	if a == nil || a.accountKey != k {
-		l.counters.LostKeys++
-		return nil
-	}
-	l.counters.LoadedKeys++
-	if a.seq > l.seq {
-		l.setHalts(k, halts) // a replay: what the later state says of them holds
-	}
-	l.insert(a)
+	l.recent[k.scope] = a
 	return a
 }
 
-// account returns the account of a key, new if need be.
-func (l *Ledger) account(k accountKey) *account {
-	if a := l.find(k); a != nil {
+// load returns the account of a key from storage, or a new one.
+func (l *Ledger) load(k accountKey) *account {
+	a, kept := l.stored(k)
+	if a == nil {
+		return &account{accountKey: k}
+	}
+	l.counters.LoadedKeys++
+	if kept.seq > l.seq {
+		// A replay that the state is ahead of: what it says of the halts holds, as
+		// the charges that latched them will be passed over.
+		l.setHalts(k, kept.halts)
+		if l.ahead == nil {
+			l.ahead = map[accountKey]keptHalts{}
+		}
+		l.ahead[k] = kept
+	}
+	return a
+}
+
+// stored reads the account of a key from storage; nil if it is not there.
+func (l *Ledger) stored(k accountKey) (*account, keptHalts) {
+	if l.opt.Load == nil {
+		return nil, keptHalts{}
+	}
+	state := l.opt.Load(k.storageKey())
+	if state == nil {
+		return nil, keptHalts{}
+	}
+	a, kept := decodeAccount(state)
+	if a == nil || a.accountKey != k {
+		l.counters.LostKeys++
+		return nil, keptHalts{}
+	}
+	return a, kept
+}
+
+// find returns the account of a key to look at, or nil. Looking is no use of a
+// key: it pushes no other one out. An account that is not in memory is a copy.
+func (l *Ledger) find(k accountKey) *account {
+	if a := l.accounts[k]; a != nil {
 		return a
 	}
-	a := &account{accountKey: k}
-	l.insert(a)
+	a, _ := l.stored(k)
 	return a
 }
 
@@ -222,10 +255,19 @@ func (l *Ledger) insert(a *account) {
 	l.rings[a.standing()].link(a)
 }
 
+func (l *Ledger) store(a *account, kept keptHalts) {
+	l.opt.Evict(a.storageKey(), encodeAccount(a, kept))
+}
+
 func (l *Ledger) evict(from *ring, old *account) {
 	if l.opt.Evict != nil {
-		l.opt.Evict(old.storageKey(), encodeAccount(old, l.halts[old.accountKey]))
+		kept := l.ahead[old.accountKey]
+		if kept.seq <= l.seq {
+			kept = keptHalts{max(l.seq, old.seq), l.halts[old.accountKey]}
+		}
+		l.store(old, kept)
 	}
+	delete(l.ahead, old.accountKey)
 	from.unlink(old)
 	delete(l.accounts, old.accountKey)
 	if l.recent[old.scope] == old {

@@ -21,11 +21,10 @@ func (l *Ledger) SetBudgets(next *Budgets, now time.Time) ([]Event, error) {
 
 func (l *Ledger) putInForce(next *Budgets, now time.Time) []Event {
 	l.budgets = next
-	l.seq++
 	var events []Event
 	t := nanos(now)
 	for _, h := range l.Halts() {
-		if h.Budget == "" {
+		if h.Budget == "" || l.isAhead(h.accountKey()) {
 			continue // an order stands whatever the budgets say
 		}
 		if why := l.outdated(&h); why != "" {
@@ -33,8 +32,13 @@ func (l *Ledger) putInForce(next *Budgets, now time.Time) []Event {
 		}
 	}
 	for i := range l.rings {
-		l.rings[i].each(func(a *account) { events = l.settle(a, t, events) })
+		l.rings[i].each(func(a *account) {
+			if !l.isAhead(a.accountKey) {
+				events = l.settle(a, t, events)
+			}
+		})
 	}
+	l.seq++
 	return events
 }
 

@@ -125,7 +125,6 @@ func (l *Ledger) Replay(r *Record, budgets func(version string) *Budgets) []Even
 	if r.Seq <= l.seq {
 		return nil
 	}
-	l.seq = r.Seq - 1
 	var events []Event
 	switch r.Kind {
 	case RecordCharge:
@@ -151,6 +150,11 @@ func (l *Ledger) Replay(r *Record, budgets func(version string) *Budgets) []Even
 		}
 	}
 	l.seq = r.Seq
+	for k, kept := range l.ahead {
+		if kept.seq <= l.seq {
+			delete(l.ahead, k)
+		}
+	}
 	return events
 }
 

@@ -22,7 +22,8 @@ type Options struct {
 	// more is not latched but counted: no halt is ever dropped to make room.
 	MaxHalts int
 	// Evict stores the state of an idle key; Load finds it again, nil if there
-	// is none. Without Evict, an evicted key loses its spend.
+	// is none. Without Evict, an evicted key loses its spend. What Evict stores must
+	// not become durable before the journal's records up to then.
 	Evict func(key string, state []byte)
 	Load  func(key string) []byte
 }
@@ -56,7 +57,8 @@ type Ledger struct {
 	rings     [2]ring // accounts by use: of many keys, and of few
 	halts     map[accountKey][]Halt
 	haltCount int
-	recent    [scopes]*account // the last one of each scope: most charges repeat it
+	ahead     map[accountKey]keptHalts // keys whose state is later than a replay has come
+	recent    [scopes]*account         // the last one of each scope: most charges repeat it
 	actions   memory[struct{}]
 	responses memory[claim]
 	counters  Counters

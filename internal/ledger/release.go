@@ -61,15 +61,30 @@ func (l *Ledger) release(is func(*Halt) bool, k accountKey, by, reason string, n
 	if ev.Budget == "" {
 		return ev, nil
 	}
-	if a := l.find(k); a != nil {
-		for _, c := range a.cells {
-			if c.budget == ev.Budget {
-				c.pardon = max(c.pardon, gravity(ev.Rule))
-				a.seq = max(a.seq, l.seq)
-			}
+	l.forgive(k, ev.Budget, gravity(ev.Rule))
+	return ev, nil
+}
+
+// forgive notes a pardon with the key, which may be in storage and stays there:
+// a release is no use of it.
+func (l *Ledger) forgive(k accountKey, budget string, pardon uint64) {
+	a, kept := l.accounts[k], keptHalts{}
+	inMemory := a != nil
+	if !inMemory {
+		a, kept = l.stored(k)
+	}
+	if a == nil || a.seq > l.seq {
+		return
+	}
+	for _, c := range a.cells {
+		if c.budget == budget {
+			c.pardon = max(c.pardon, pardon)
 		}
 	}
-	return ev, nil
+	a.seq = l.seq
+	if !inMemory && l.opt.Evict != nil && kept.seq <= l.seq {
+		l.store(a, keptHalts{l.seq, l.halts[k]})
+	}
 }
 
 func ofBudget(id string) func(*Halt) bool {

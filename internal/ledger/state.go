@@ -123,26 +123,29 @@ func (k accountKey) storageKey() string {
 
 // encodeAccount writes a key for storage, with its halts: a replay that meets a
 // state later than itself takes them from there.
-func encodeAccount(a *account, halts []Halt) []byte {
+func encodeAccount(a *account, kept keptHalts) []byte {
 	c := codec{b: []byte{stateVersion}}
 	c.account(a)
-	each(&c, &halts, c.halt)
+	c.u64(&kept.seq)
+	each(&c, &kept.halts, c.halt)
 	return c.b
 }
 
 // decodeAccount returns nil for bytes that are no account.
-func decodeAccount(b []byte) (*account, []Halt) {
+func decodeAccount(b []byte) (*account, keptHalts) {
+	var kept keptHalts
 	if len(b) == 0 || b[0] != stateVersion {
-		return nil, nil
+		return nil, kept
 	}
 	c := codec{b: b[1:], reading: true}
-	a, halts := &account{}, []Halt(nil)
+	a := &account{}
 	c.account(a)
-	each(&c, &halts, c.halt)
-	if c.bad || len(c.b) > 0 {
-		return nil, nil
+	c.u64(&kept.seq)
+	each(&c, &kept.halts, c.halt)
+	if c.bad || len(c.b) > 0 || !a.sound() {
+		return nil, kept
 	}
-	return a, halts
+	return a, kept
 }
 
 // Snapshot returns the whole state in memory. Equal states give equal bytes.
@@ -154,11 +157,13 @@ func (l *Ledger) Snapshot() []byte {
 		l.rings[i].each(func(a *account) { accounts = append(accounts, a) })
 	}
 	halts, actions, responses := l.Halts(), l.actions.all(), l.responses.all()
-	l.state(&c, &accounts, &halts, &actions, &responses)
+	version := l.budgets.version
+	l.state(&c, &version, &accounts, &halts, &actions, &responses)
 	return c.b
 }
 
-func (l *Ledger) state(c *codec, accounts *[]*account, halts *[]Halt, actions *[]noted[struct{}], responses *[]noted[claim]) {
+func (l *Ledger) state(c *codec, version *string, accounts *[]*account, halts *[]Halt, actions *[]noted[struct{}], responses *[]noted[claim]) {
+	c.str(version)
 	c.u64(&l.seq)
 	c.i64(&l.now)
 	c.i64(&l.clock)
@@ -202,7 +207,8 @@ func (l *Ledger) Restore(b []byte) error {
 	var halts []Halt
 	var actions []noted[struct{}]
 	var responses []noted[claim]
-	next.state(&c, &accounts, &halts, &actions, &responses)
+	var version string
+	next.state(&c, &version, &accounts, &halts, &actions, &responses)
 	if c.bad || len(c.b) > 0 {
 		return ErrState
 	}
@@ -224,6 +230,19 @@ func (l *Ledger) Restore(b []byte) error {
 	}
 	*l = *next
 	return nil
+}
+
+// SnapshotBudgets returns the version of the budgets that were in force when a
+// snapshot was made: a replay of what came after it starts with them.
+func SnapshotBudgets(b []byte) (version string, err error) {
+	if len(b) == 0 || b[0] != stateVersion {
+		return "", ErrState
+	}
+	c := codec{b: b[1:], reading: true}
+	if c.str(&version); c.bad {
+		return "", ErrState
+	}
+	return version, nil
 }
 
 // recall takes ids from a snapshot; false if one is there twice.

@@ -50,6 +50,9 @@ func (l *Ledger) Tick(now time.Time) []Event {
 func (l *Ledger) each(visit func(*account, *cell, *Budget)) {
 	for i := range l.rings {
 		l.rings[i].each(func(a *account) {
+			if l.isAhead(a.accountKey) {
+				return
+			}
 			for _, c := range a.cells {
 				if b := l.budgets.byID[c.budget]; b != nil && b.Scope == a.scope && b.Period() == c.period {
 					visit(a, c, b)
