@@ -1,6 +1,10 @@
 package genai
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/spanwarden/spanwarden/internal/attr"
+)
 
 // Dialect names an emitter family. The values are those of spanwarden.dialect.
 type Dialect string
@@ -92,7 +96,6 @@ var scopeDialects = []struct {
 	{"@arizeai/", &openInference},
 	{"openinference", &openInference},
 	{"@traceloop/", &openLLMetry},
-	{"spanwarden", &ownDialect},
 }
 
 func dialectOfScope(scope string) *dialect {
@@ -103,6 +106,8 @@ func dialectOfScope(scope string) *dialect {
 		return &vercelOTel
 	case "codex":
 		return &codex
+	case attr.Scope:
+		return &ownDialect
 	}
 	for i := range scopeDialects {
 		if strings.HasPrefix(scope, scopeDialects[i].prefix) {
@@ -119,7 +124,10 @@ func recognise(r *reader, c *context) *dialect {
 	switch {
 	case r.has(sAIOperation):
 		return &vercelAI
-	case c.byScope != nil:
+	// An agent that takes our name for its scope does not hide its calls with it.
+	case c.byScope == &ownDialect && (r.marks&markCDecision != 0 || c.name == attr.SettleSpan):
+		return c.byScope
+	case c.byScope != nil && c.byScope != &ownDialect:
 		return c.byScope
 	case r.has(sMastraKind):
 		return &mastra
