@@ -24,6 +24,7 @@ type journal struct {
 	next   uint64 // number of the next entry
 	weight int    // bytes of the entries since the snapshot
 	size   int    // bytes of the snapshot
+	least  int    // weight that never asks for a new snapshot
 }
 
 // head is the one record that decides which others count. It is written in one
@@ -65,7 +66,7 @@ func openJournal(ctx context.Context, host component.Host, storageID, self compo
 	if err != nil {
 		return nil, fmt.Errorf("storage: opening %q: %w", storageID, err)
 	}
-	return &journal{client: client}, nil
+	return &journal{client: client, least: minCompact}, nil
 }
 
 // load returns the changes to be applied in order. Where records cannot be read,
@@ -147,7 +148,7 @@ func (j *journal) add(ctx context.Context, changes []alerts.Change) error {
 	return nil
 }
 
-func (j *journal) heavy() bool { return j.weight > max(minCompact, j.size) }
+func (j *journal) heavy() bool { return j.weight > max(j.least, j.size) }
 
 // compact replaces snapshot and entries by a new snapshot. If it fails half-way,
 // the old ones still count.

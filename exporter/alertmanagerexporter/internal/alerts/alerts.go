@@ -149,7 +149,9 @@ type State struct {
 	byRank  [ranks + 1]*list.List
 	overs   *list.List // ended and delivered: the first to lose their place
 	ids     map[ident]*seen
-	idOrder *list.List // least recently touched first
+	// idOrder holds the ids, least recently touched first: all others, and those
+	// whose resolution is waited for, which are forgotten last.
+	idOrder [2]*list.List
 	episode uint64
 	turn    uint64
 	dropped int64
@@ -170,7 +172,7 @@ func (s *State) Stats() Stats { return s.stats }
 func New(opt Options) *State {
 	s := &State{
 		opt: opt, records: map[key]*alert{}, causes: map[string]*alert{}, overs: list.New(),
-		ids: map[ident]*seen{}, idOrder: list.New(), dirty: newDirt(),
+		ids: map[ident]*seen{}, idOrder: [2]*list.List{list.New(), list.New()}, dirty: newDirt(),
 	}
 	for i := range s.byRank {
 		s.byRank[i] = list.New()

@@ -78,15 +78,15 @@ func (s *State) fire(id ident, known *seen, ev *Event, at int64, now time.Time) 
 	}
 	a.findings++
 	a.lasting = a.lasting || ev.Lasting
-	a.until = later(a.until, now.Add(s.hold(a)))
 	if !wasOpen {
 		a.open++
 	}
+	a.until = later(a.until, now.Add(s.hold(a)))
 	s.dirty.alert(a.key)
 	if known == nil {
 		known = s.remember(id, now)
 	}
-	known.cause, known.episode = a.cause, a.episode
+	known.cause, known.episode, known.lasting = a.cause, a.episode, ev.Lasting
 	s.touch(known, at, false, now)
 	return out
 }
@@ -108,8 +108,10 @@ func (s *State) leave(a *alert, known *seen, end, now time.Time) {
 	s.end(a, end)
 }
 
+// hold is how long the alert fires from now on if nothing more is heard. One that
+// is kept by forgotten findings alone waits for no resolution.
 func (s *State) hold(a *alert) time.Duration {
-	if a.lasting {
+	if a.lasting && a.open > 0 {
 		return s.opt.LastingHold
 	}
 	return s.opt.Hold

@@ -40,8 +40,10 @@ type seen struct {
 	// after it look old.
 	stated, at int64
 	resolved   bool
+	lasting    bool // a resolution is expected
 	// turn grows with each event: the order in which ids are forgotten.
 	turn  uint64
+	in    *list.List
 	place *list.Element
 }
 
@@ -74,12 +76,33 @@ func (s *State) openAlert(known *seen) *alert {
 // remember makes room for a finding and returns it, still without a state.
 func (s *State) remember(id ident, now time.Time) *seen {
 	for len(s.ids) >= s.opt.MaxFindings {
-		s.forget(s.idOrder.Front().Value.(*seen), now)
+		s.forgetOne(now)
 	}
 	k := &seen{id: id, stated: unknownTime, at: unknownTime}
-	k.place = s.idOrder.PushBack(k)
 	s.ids[id] = k
+	s.line(k)
 	return k
+}
+
+// line puts the finding at the end of the line that it is to be forgotten in.
+func (s *State) line(k *seen) {
+	if k.in != nil {
+		k.in.Remove(k.place)
+	}
+	k.in = s.idOrder[0]
+	if k.lasting && !k.resolved {
+		k.in = s.idOrder[1]
+	}
+	k.place = k.in.PushBack(k)
+}
+
+func (s *State) forgetOne(now time.Time) {
+	for _, line := range s.idOrder {
+		if e := line.Front(); e != nil {
+			s.forget(e.Value.(*seen), now)
+			return
+		}
+	}
 }
 
 // forget drops a finding. If it keeps an alert firing, then nothing can resolve
@@ -93,7 +116,7 @@ func (s *State) forget(k *seen, now time.Time) {
 		}
 		s.dirty.alert(a.key)
 	}
-	s.idOrder.Remove(k.place)
+	k.in.Remove(k.place)
 	delete(s.ids, k.id)
 	s.dirty.ids[k.id] = true
 	s.stats.Forgotten++
@@ -103,6 +126,6 @@ func (s *State) touch(k *seen, stated int64, resolved bool, now time.Time) {
 	k.stated, k.at = stated, max(k.at, min(stated, now.UnixNano()))
 	s.turn++
 	k.resolved, k.turn = resolved, s.turn
-	s.idOrder.MoveToBack(k.place)
+	s.line(k)
 	s.dirty.ids[k.id] = true
 }

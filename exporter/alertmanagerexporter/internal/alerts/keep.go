@@ -59,6 +59,7 @@ type keptID struct {
 	Stated   int64  `json:"s"`
 	At       int64  `json:"a"`
 	Resolved bool   `json:"r,omitempty"`
+	Lasting  bool   `json:"l,omitempty"`
 	Turn     uint64 `json:"t"`
 }
 
@@ -94,8 +95,10 @@ func (s *State) Snapshot() []Change {
 	for _, k := range slices.SortedFunc(maps.Keys(s.records), compareKeys) {
 		out = append(out, s.alertChange(k))
 	}
-	for e := s.idOrder.Front(); e != nil; e = e.Next() {
-		out = append(out, s.idChange(e.Value.(*seen).id))
+	for _, line := range s.idOrder {
+		for e := line.Front(); e != nil; e = e.Next() {
+			out = append(out, s.idChange(e.Value.(*seen).id))
+		}
 	}
 	return out
 }
@@ -118,7 +121,7 @@ func (s *State) alertChange(k key) Change {
 func (s *State) idChange(id ident) Change {
 	c := Change{Key: idPrefix + id.String()}
 	if k := s.ids[id]; k != nil {
-		c.Value = encode(&keptID{Cause: k.cause, Episode: k.episode, Stated: k.stated, At: k.at, Resolved: k.resolved, Turn: k.turn})
+		c.Value = encode(&keptID{Cause: k.cause, Episode: k.episode, Stated: k.stated, At: k.at, Resolved: k.resolved, Lasting: k.lasting, Turn: k.turn})
 	}
 	return c
 }
@@ -231,7 +234,7 @@ func (l *loader) readID(name string, raw json.RawMessage) error {
 		return err
 	}
 	l.ids = append(l.ids, &seen{
-		id: ident(b), cause: k.Cause, episode: k.Episode, stated: k.Stated, at: k.At, resolved: k.Resolved, turn: k.Turn,
+		id: ident(b), cause: k.Cause, episode: k.Episode, stated: k.Stated, at: k.At, resolved: k.Resolved, lasting: k.Lasting, turn: k.Turn,
 	})
 	return nil
 }
@@ -250,8 +253,8 @@ func (l *loader) build() {
 	for _, k := range l.ids {
 		s.turn = max(s.turn, k.turn)
 		if s.ids[k.id] == nil {
-			k.place = s.idOrder.PushBack(k)
 			s.ids[k.id] = k
+			s.line(k)
 		}
 	}
 	for _, k := range s.ids {
@@ -276,7 +279,7 @@ func (l *loader) build() {
 // trim brings a loaded state within limits that may have become smaller.
 func (s *State) trim(now time.Time) {
 	for len(s.ids) > s.opt.MaxFindings {
-		s.forget(s.idOrder.Front().Value.(*seen), now)
+		s.forgetOne(now)
 	}
 	for s.bounded() > s.opt.MaxAlerts && s.shed(ranks, now) {
 		continue

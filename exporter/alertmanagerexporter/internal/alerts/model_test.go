@@ -334,7 +334,7 @@ func (w *world) coherent() {
 		require.True(w.t, !a.firing() || a.loose || a.open > 0, "something keeps it firing")
 	}
 	require.Len(w.t, s.records, n)
-	require.Len(w.t, s.ids, s.idOrder.Len())
+	require.Len(w.t, s.ids, s.idOrder[0].Len()+s.idOrder[1].Len())
 	require.LessOrEqual(w.t, len(s.ids), s.opt.MaxFindings)
 	require.LessOrEqual(w.t, s.bounded(), s.opt.MaxAlerts)
 	open := map[*alert]int{}
