@@ -114,6 +114,9 @@ func (d *reader) bound(s *schema, key string, v node) {
 	}
 }
 
+// pointerEscapes writes a name as a step of a JSON Pointer (RFC 6901).
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 func (d *reader) schemas(n node, keys []string) ([]string, map[string]*schema) {
 	o, ok := d.object(n, nil)
 	if !ok {
@@ -122,7 +125,7 @@ func (d *reader) schemas(n node, keys []string) ([]string, map[string]*schema) {
 	out := make(map[string]*schema, len(o.keys))
 	for _, name := range o.keys {
 		out[name] = d.schema(o.values[name], keys)
-		out[name].name = "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		out[name].name = "/" + pointerEscapes.Replace(name)
 	}
 	return o.keys, out
 }

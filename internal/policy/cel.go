@@ -44,12 +44,12 @@ var celRoots = []string{"subject", "action", "resource", "context", "args", "now
 
 var celEnv = sync.OnceValues(func() (*cel.Env, error) {
 	object := cel.MapType(cel.StringType, cel.DynType)
-	return cel.NewEnv(
+	return cel.NewCustomEnv(append(standardLibrary(),
 		cel.Variable("subject", object), cel.Variable("action", object), cel.Variable("resource", object),
 		cel.Variable("context", object), cel.Variable("args", object), cel.Variable("now", cel.TimestampType),
 		cel.ParserRecursionLimit(maxNestedParse), cel.ParserExpressionSizeLimit(maxExpression),
 		cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
-	)
+	)...)
 })
 
 // condition compiles an expression; the same text is compiled once.

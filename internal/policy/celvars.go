@@ -4,12 +4,12 @@ import (
 	"cel.dev/cel-go/cel"
 )
 
-// celVars are the variables conditions see of one request, made when the first
-// condition asks. It is CEL's partial activation: patterns are the paths that
-// the condition at hand reads and nobody knows.
+// celVars are the variables conditions see of one request, each made when the
+// first condition asks. It is CEL's partial activation: patterns are the paths
+// that the condition at hand reads and nobody knows.
 type celVars struct {
+	q                                        *Request
 	subject, action, resource, context, args map[string]any
-	now                                      any
 	patterns                                 []*cel.AttributePatternType
 }
 
@@ -17,22 +17,11 @@ var _ cel.PartialActivation = (*celVars)(nil)
 
 // ResolveName returns a variable.
 func (v *celVars) ResolveName(name string) (any, bool) {
-	switch name {
-	case "subject":
-		return v.subject, true
-	case "action":
-		return v.action, true
-	case "resource":
-		return v.resource, true
-	case "context":
-		return v.context, true
-	case "args":
-		return v.args, true
-	case "now":
-		return v.now, true
-	default:
-		return nil, false
+	if name == "now" {
+		return v.q.Time, true
 	}
+	m := v.object(name)
+	return m, m != nil
 }
 
 // Parent returns nil: there are no other variables.
@@ -46,39 +35,73 @@ func (v *celVars) UnknownAttributePatterns() []*cel.AttributePatternType { retur
 func (v *celVars) AsPartialActivation() (cel.PartialActivation, bool) { return v, true }
 
 func (q *Request) celVars() *celVars {
-	if q.res.evaluation != nil {
-		return q.res.evaluation
+	if q.res.evaluation == nil {
+		q.res.evaluation = &celVars{}
 	}
-	s := &q.res
-	v := &celVars{
-		subject:  entity(firstOf(q.SubjectType, q.Principal.Type), firstOf(q.SubjectID, q.Principal.ID), q.SubjectProperties),
-		action:   map[string]any{"properties": properties(q.ActionProperties)},
-		resource: entity(q.ResourceType, firstOf(q.ResourceID, s.resource), q.ResourceProperties),
-		context:  q.celContext(),
-		args:     map[string]any{},
-		now:      q.Time,
+	q.res.evaluation.q = q
+	return q.res.evaluation
+}
+
+// object returns a variable that is a mapping, nil if there is none of the name.
+func (v *celVars) object(name string) map[string]any {
+	var at *map[string]any
+	var build func(*Request) map[string]any
+	switch name {
+	case "subject":
+		at, build = &v.subject, (*Request).celSubject
+	case "action":
+		at, build = &v.action, (*Request).celAction
+	case "resource":
+		at, build = &v.resource, (*Request).celResource
+	case "context":
+		at, build = &v.context, (*Request).celContext
+	case "args":
+		at, build = &v.args, (*Request).celArgs
+	default:
+		return nil
 	}
-	if name := firstOf(q.ActionName, s.operation); name != "" {
-		v.action["name"] = name
+	if *at == nil {
+		*at = build(v.q)
 	}
-	if s.operation != "" {
-		v.action["operation"] = s.operation
+	return *at
+}
+
+func (q *Request) celSubject() map[string]any {
+	return entity(firstOf(q.SubjectType, q.Principal.Type), firstOf(q.SubjectID, q.Principal.ID), q.SubjectProperties)
+}
+
+func (q *Request) celAction() map[string]any {
+	m := map[string]any{"properties": properties(q.ActionProperties)}
+	if name := firstOf(q.ActionName, q.res.operation); name != "" {
+		m["name"] = name
 	}
-	if s.resource != "" {
-		v.resource["uri"] = s.resource
+	if q.res.operation != "" {
+		m["operation"] = q.res.operation
 	}
-	if s.tool != "" {
-		v.resource["tool"] = s.tool
+	return m
+}
+
+func (q *Request) celResource() map[string]any {
+	m := entity(q.ResourceType, firstOf(q.ResourceID, q.res.resource), q.ResourceProperties)
+	if q.res.resource != "" {
+		m["uri"] = q.res.resource
 	}
+	if q.res.tool != "" {
+		m["tool"] = q.res.tool
+	}
+	return m
+}
+
+func (q *Request) celArgs() map[string]any {
+	m := map[string]any{}
 	if q.argsReadable() {
 		for i, name := range q.Args.v.names {
 			if x, ok := q.Args.v.items[i].native(); ok {
-				v.args[name] = x
+				m[name] = x
 			}
 		}
 	}
-	s.evaluation = v
-	return v
+	return m
 }
 
 func properties(m map[string]any) map[string]any {
@@ -142,15 +165,13 @@ func (v *celVars) unknown(r *celRef, q *Request) *cel.AttributePatternType {
 	case q.Source == FromRequest:
 		return nil
 	case r.root == "context":
-		known = depth(v.context, r.path)
+		known = depth(v.object("context"), r.path)
 	case len(r.path) > 0 && r.path[0] == "properties":
 		if !q.propertiesUnknown(r.root) {
 			return nil // what a caller gives of properties is all there is
 		}
 	default:
-		m, _ := v.ResolveName(r.root)
-		object, _ := m.(map[string]any)
-		known = depth(object, r.path)
+		known = depth(v.object(r.root), r.path)
 	}
 	if known == len(r.path) && known > 0 {
 		return nil

@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // scan is what one list of rules makes of an action.
 type scan struct {
 	truth   Truth
@@ -153,7 +155,7 @@ func (a *Agent) principalFits(q *Request) (Truth, Reason) {
 			return True, ReasonNone // it acts for nobody, which nobody forbids
 		}
 	}
-	if p.allow != nil && !matchAny(p.allow, q.res.principal) {
+	if p.allow != nil && !slices.ContainsFunc(p.allow, func(g *glob) bool { return g.matchPair(q.Principal.Type, q.res.principal) }) {
 		return False, ReasonPrincipalNotAllowed
 	}
 	return True, ReasonNone

@@ -190,6 +190,23 @@ func (g *glob) match(s string) bool {
 	return false
 }
 
+// matchPair is match of head + ":" + tail, without putting them together where
+// the pattern names the head.
+func (g *glob) matchPair(head, tail string) bool {
+	for _, alt := range g.alts {
+		kind, rest, ok := strings.Cut(prefix(alt), ":")
+		switch {
+		case !ok || strings.Contains(head, ":"):
+			if matchTokens(alt, head+":"+tail) {
+				return true
+			}
+		case kind == head && strings.HasPrefix(tail, rest) && matchTokens(alt[1:], tail[len(rest):]):
+			return true
+		}
+	}
+	return false
+}
+
 // matchTokens needs two marks to return to: the last * and the last **. A
 // later one never needs an earlier one of its kind, as it can take over all
 // that the earlier one would have taken; and what stands behind a ** never

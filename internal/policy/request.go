@@ -162,7 +162,7 @@ type resolution struct {
 	data        []string
 	dataKnown   bool
 	delegatee   string
-	principal   string
+	principal   string // its id
 	evaluation  *celVars
 	templateHit bool
 }

@@ -15,7 +15,7 @@ func (c *catalog) resolve(q *Request) {
 	q.res = resolution{done: true, unknown: q.Lost}
 	s := &q.res
 	s.tool = c.canonicalTool(q.Tool)
-	s.principal = normal(q.Principal.String())
+	s.principal = normal(q.Principal.ID)
 	if q.Principal.ID == "" && q.Principal.Grade != "missing" {
 		q.markAbsent(FieldPrincipal)
 	}
