@@ -63,6 +63,14 @@ func newExtension(set extension.Settings, cfg *Config) (*governor, error) {
 	}, nil
 }
 
+// Dependencies names what must start before this and stop after it.
+func (e *governor) Dependencies() []component.ID {
+	if e.cfg.Storage == nil {
+		return nil
+	}
+	return []component.ID{*e.cfg.Storage}
+}
+
 // Start reads the budgets and the state. A budget file that is wrong from the
 // beginning stops the collector; one that becomes wrong later does not.
 func (e *governor) Start(ctx context.Context, host component.Host) error {

@@ -40,14 +40,15 @@ const (
 	unknownFunction = 46
 )
 
-// actionsQuery reads every action that the ledger would have been charged with.
+// actionsQuery reads every action that the ledger would have been charged with,
+// in the order in which they ended: the order in which they were charged.
 const actionsQuery = `
 SELECT action_id, ts, duration_ns, tenant_id, project_id, agent_id, session_id, principal_id, run_id, chain_id,
        kind, usage_accounting, toString(cost_usd), ifNull(input_tokens, 0) + ifNull(output_tokens, 0), response_id,
        trace_id, span_id, attrs['` + attr.CostBoundUSD + `'], attrs['` + attr.AgentAncestors + `']
 FROM %s.ev_actions(period_start = @from, period_end = @to)
 WHERE kind NOT IN ('', 'other') AND cost_status != 'duplicate' AND NOT (kind = 'tool' AND attrs['` + attr.ActionDuplicate + `'] = 'true')
-ORDER BY ts, action_id`
+ORDER BY ts + toIntervalNanosecond(duration_ns), action_id`
 
 // rebuild counts again what the audit store knows. It runs beside the charges of
 // new spans: an action is charged once, whoever comes first.

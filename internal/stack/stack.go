@@ -17,10 +17,10 @@ import (
 
 // Ports are the listening ports on 127.0.0.1. A zero port is replaced by a free
 // one when the stack is made.
-type Ports struct{ Store, OTLPHTTP, OTLPGRPC, Health, Metrics int }
+type Ports struct{ Store, OTLPHTTP, OTLPGRPC, Decision, Health, Metrics int }
 
 // DefaultPorts are those that the documentation names.
-var DefaultPorts = Ports{Store: 8123, OTLPHTTP: 4318, OTLPGRPC: 4317, Health: 13133, Metrics: 8888}
+var DefaultPorts = Ports{Store: 8123, OTLPHTTP: 4318, OTLPGRPC: 4317, Decision: 4320, Health: 13133, Metrics: 8888}
 
 // Options say what to run and where.
 type Options struct {
@@ -28,6 +28,8 @@ type Options struct {
 	Config string // collector configuration
 	State  string // folder for the store, the queue, dead letters and logs
 	Ports  Ports
+	// Env is further environment of the collector, "NAME=value" each.
+	Env []string
 	// Overrides are further collector settings, "a::b: value" each.
 	Overrides []string
 }
@@ -41,7 +43,7 @@ type Stack struct {
 
 // New returns a stack that is not running yet.
 func New(opts Options) (*Stack, error) {
-	for _, port := range []*int{&opts.Ports.Store, &opts.Ports.OTLPHTTP, &opts.Ports.OTLPGRPC, &opts.Ports.Health, &opts.Ports.Metrics} {
+	for _, port := range []*int{&opts.Ports.Store, &opts.Ports.OTLPHTTP, &opts.Ports.OTLPGRPC, &opts.Ports.Decision, &opts.Ports.Health, &opts.Ports.Metrics} {
 		if *port != 0 {
 			continue
 		}
@@ -74,6 +76,9 @@ func (s *Stack) DSN() string { return "http://" + local(s.opts.Ports.Store) + "/
 // OTLP is where the collector takes OTLP over HTTP.
 func (s *Stack) OTLP() string { return "http://" + local(s.opts.Ports.OTLPHTTP) }
 
+// Decision is where the collector answers operators and those who ask.
+func (s *Stack) Decision() string { return "http://" + local(s.opts.Ports.Decision) }
+
 // State is the folder of the store, the queue, dead letters and logs.
 func (s *Stack) State() string { return s.opts.State }
 
@@ -95,6 +100,7 @@ func (s *Stack) StartCollector(ctx context.Context) error {
 		"extensions::health_check::endpoint: " + local(s.opts.Ports.Health),
 		"receivers::otlp::protocols::http::endpoint: " + local(s.opts.Ports.OTLPHTTP),
 		"receivers::otlp::protocols::grpc::endpoint: " + local(s.opts.Ports.OTLPGRPC),
+		"receivers::decision::http::endpoint: " + local(s.opts.Ports.Decision),
 		fmt.Sprintf("service::telemetry::metrics::readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: %d}}}}]", s.opts.Ports.Metrics),
 	}, s.opts.Overrides...)
 	args := make([]string, 0, 2+2*len(overrides))
@@ -102,7 +108,7 @@ func (s *Stack) StartCollector(ctx context.Context) error {
 	for _, o := range overrides {
 		args = append(args, "--config", "yaml:"+o)
 	}
-	env := []string{"SPANWARDEN_CLICKHOUSE_DSN=" + s.DSN(), "SPANWARDEN_STATE=" + s.opts.State}
+	env := append([]string{"SPANWARDEN_CLICKHOUSE_DSN=" + s.DSN(), "SPANWARDEN_STATE=" + s.opts.State}, s.opts.Env...)
 	p, err := start(filepath.Join(s.opts.State, "collector.log"), env, filepath.Join(s.opts.Bin, "otelcol-spanwarden"), args...)
 	if err != nil {
 		return err

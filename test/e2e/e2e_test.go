@@ -36,6 +36,12 @@ var quickRetries = []string{
 
 func newStack(t *testing.T, overrides ...string) *stack.Stack {
 	t.Helper()
+	return newStackWith(t, stack.Options{Overrides: overrides})
+}
+
+// newStackWith fills in what every test shares.
+func newStackWith(t *testing.T, opts stack.Options) *stack.Stack {
+	t.Helper()
 	for _, name := range []string{"otelcol-spanwarden", "spanwarden"} {
 		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
 			t.Fatalf("%s is not built; run: make build engine", name)
@@ -43,7 +49,9 @@ func newStack(t *testing.T, overrides ...string) *stack.Stack {
 	}
 	abs, err := filepath.Abs(bin)
 	require.NoError(t, err)
-	st, err := stack.New(stack.Options{Bin: abs, Config: config, State: t.TempDir(), Overrides: append(quickRetries, overrides...)})
+	opts.Bin, opts.Config, opts.State = abs, config, t.TempDir()
+	opts.Overrides = append(quickRetries[:len(quickRetries):len(quickRetries)], opts.Overrides...)
+	st, err := stack.New(opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, st.Stop()) })
 	return st
