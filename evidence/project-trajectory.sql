@@ -1,7 +1,7 @@
 -- id: project-trajectory
 -- question: What did project P spend over time, against which budgets, and what was projected and decided?
 -- controls: A1.1 PI1.3 A.8.6
--- param: project String # the project
+-- param: project String # the project's id
 -- param: step UInt32 = 3600 # seconds that one row of spend covers
 -- empty: Nothing of this project was stored in the period: no model call with a price or without one, and no finding about a budget.
 WITH

@@ -1,7 +1,7 @@
 -- id: session-actions
 -- question: What happened in session S, in order?
 -- controls: A.5.28 A.8.15 CC7.3
--- param: session String # the session
+-- param: session String # the session's id
 -- empty: No action of this session was stored in the period.
 SELECT
     ts, tenant_id, agent_id, kind, multiIf(tool_name != '', tool_name, response_model != '', response_model, request_model != '', request_model, span_name) AS what,

@@ -1,7 +1,7 @@
 -- id: session-trajectory
 -- question: What did session S spend over time, against which budget, what was projected when, and what was decided?
 -- controls: A1.1 PI1.3 A.8.6
--- param: session String # the session
+-- param: session String # the session's id
 -- empty: Nothing of this session was stored in the period: no model call with a price or without one, and no finding about a budget.
 WITH
 budget_events AS

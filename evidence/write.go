@@ -47,7 +47,7 @@ func (a *Answer) writeTable(w io.Writer) error {
 		for i := range line {
 			line[i] = strings.Map(printable, line[i])
 		}
-		if _, err := fmt.Fprintln(tw, strings.TrimRight(strings.Join(line, "\t"), "\t")); err != nil {
+		if _, err := fmt.Fprintln(tw, strings.Join(line, "\t")); err != nil {
 			return err
 		}
 	}
@@ -165,4 +165,15 @@ func plain(v any) any {
 	default:
 		return v
 	}
+}
+
+// Turned returns the answer with a line for each value: column, value.
+func (a *Answer) Turned() *Answer {
+	t := &Answer{Columns: []string{"column", "value"}, Types: []string{"String", "String"}}
+	for _, row := range a.Rows {
+		for i, name := range a.Columns {
+			t.Rows = append(t.Rows, []any{name, Text(row[i], "-")})
+		}
+	}
+	return t
 }
