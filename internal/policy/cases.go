@@ -72,6 +72,29 @@ func ParseCases(f File) ([]Case, error) {
 	}
 }
 
+// ParseAction reads one action, YAML or JSON: the keys of a case without what it
+// expects.
+func ParseAction(f File) (agent string, q Request, err error) {
+	d := &reader{file: f.Name}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(f.Data, &doc); err != nil {
+		d.syntax(err)
+		return "", q, d.err()
+	}
+	if len(doc.Content) == 0 {
+		return "", q, fmt.Errorf("%s: is empty, want an action", f.Name)
+	}
+	o, _ := d.object(node{y: doc.Content[0]}, caseKeys[:len(caseKeys)-2])
+	c := Case{Request: Request{Source: FromRequest}}
+	for _, key := range o.keys {
+		d.caseKey(&c, key, o.values[key])
+	}
+	if c.Agent == "" {
+		d.fail(o.node, "agent is missing")
+	}
+	return c.Agent, c.Request, d.err()
+}
+
 func (d *reader) testCase(n node) Case {
 	o, _ := d.object(n, caseKeys)
 	c := Case{Request: Request{Source: FromRequest}}

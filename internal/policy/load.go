@@ -28,6 +28,47 @@ type File struct {
 	Data []byte
 }
 
+// FileKind says what a file holds.
+type FileKind uint8
+
+// The kinds of files.
+const (
+	// OtherFile has nothing of a registry: neither apiVersion nor kind nor cases.
+	OtherFile FileKind = iota
+	// RegistryFile is to be loaded, also if it is broken.
+	RegistryFile
+	// CasesFile holds tests.
+	CasesFile
+)
+
+// Kind says what the file holds, so that a directory may hold other files
+// besides. What cannot be read counts as a registry: loading it says why.
+func (f File) Kind() FileKind {
+	kind := OtherFile
+	dec := yaml.NewDecoder(bytes.NewReader(f.Data))
+	for {
+		var doc yaml.Node
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return kind
+		}
+		if err != nil {
+			return RegistryFile
+		}
+		if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+			continue
+		}
+		for i := 0; i+1 < len(doc.Content[0].Content); i += 2 {
+			switch doc.Content[0].Content[i].Value {
+			case "apiVersion", "kind":
+				return RegistryFile
+			case "cases":
+				kind = CasesFile
+			}
+		}
+	}
+}
+
 // Registry is an immutable snapshot of what agents may do.
 type Registry struct {
 	version string
