@@ -74,6 +74,7 @@ type action struct {
 // judgeAction decides boundary and authority of one action.
 func (j *judge) judgeAction(a *action) {
 	t := a.rec.Start
+	a.act.For = a.run.principal
 	j.boundary(a, t)
 	j.stamp++
 	path, misnamed := j.pathOf(a)

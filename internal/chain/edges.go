@@ -183,6 +183,12 @@ func (j *judge) joinEdges(r *run) {
 			}
 			continue
 		}
+		if name, ok := strings.CutPrefix(k, "name:"); ok {
+			if j.nameEdge(r, name) {
+				return
+			}
+			continue
+		}
 		jt := j.e.joints[r.rec.Tenant+"\x00"+k]
 		if jt == nil {
 			continue
@@ -190,7 +196,7 @@ func (j *judge) joinEdges(r *run) {
 		best, by := (*Record)(nil), (*run)(nil)
 		for _, ref := range jt.asked {
 			rec, from := j.around(ref)
-			if from == nil || from == r || r.above1(from) {
+			if from == nil || from == r || r.isAbove(from) {
 				continue
 			}
 			if best == nil || earlier(rec, best) {
@@ -228,7 +234,7 @@ func (j *judge) callEdge(r *run, id string) bool {
 			if rec == nil || rec.Act == nil || rec.Act.CallID != id || rec.Tenant != r.rec.Tenant {
 				continue
 			}
-			if from, _ := t.runAt(int32(i)); from != nil && !r.above1(from) && (best == nil || earlier(rec, best)) {
+			if from, _ := t.runAt(int32(i)); from != nil && !r.isAbove(from) && (best == nil || earlier(rec, best)) {
 				best, by = rec, from
 			}
 		}
@@ -245,9 +251,28 @@ func (j *judge) callEdge(r *run, id string) bool {
 	return true
 }
 
-// above1 reports whether r stands above q by parents: who asked cannot be below
+// nameEdge adds the run of the agent that a run names as its caller: in the same
+// trace, the last one to start before it.
+func (j *judge) nameEdge(r *run, name string) bool {
+	var best *run
+	for _, q := range j.runs {
+		if q == r || q.rec.Ref.Trace != r.rec.Ref.Trace || q.rec.Start > r.rec.Start || r.isAbove(q) || q.rec.Tenant != r.rec.Tenant || !sameName(name, q.rec) {
+			continue
+		}
+		if best == nil || earlier(best.rec, q.rec) {
+			best = q
+		}
+	}
+	if best == nil {
+		return false
+	}
+	r.edges = append(r.edges, &edge{from: best, to: r, kind: Delegate, grade: Correlated})
+	return true
+}
+
+// isAbove reports whether r stands above q by parents: who asked cannot be below
 // what was asked for.
-func (r *run) above1(q *run) bool {
+func (r *run) isAbove(q *run) bool {
 	for hops := 0; q != nil && hops < 1024; q, hops = q.up, hops+1 {
 		if q == r {
 			return true
@@ -325,7 +350,7 @@ func (j *judge) pairHandOvers() {
 				break
 			}
 			if a.used || j.answered[a.rec.Ref] || a.rec.Ref.Trace != r.rec.Ref.Trace || a.rec.Role == Calls ||
-				a.by == r || r.above1(a.by) || a.rec.Tenant != r.rec.Tenant || !sameName(a.rec.Agent, r.rec) {
+				a.by == r || r.isAbove(a.by) || a.rec.Tenant != r.rec.Tenant || !sameName(a.rec.Agent, r.rec) {
 				continue
 			}
 			a.used = true
@@ -351,15 +376,18 @@ func (j *judge) pair(a *ask, r *run) {
 	if kind == "" {
 		kind = Delegate
 	}
-	for _, e := range r.edges {
-		if e.from == a.by && e.kind != Join {
-			e.asked, e.kind = a.rec.Ref, kind
-			return
-		}
-	}
 	grade := Structural
 	if r.rec.Hook || a.rec.Hook {
 		grade = Correlated
+	}
+	for _, e := range r.edges {
+		if e.from == a.by && e.kind != Join {
+			e.asked, e.kind = a.rec.Ref, kind
+			if grade.rank() > e.grade.rank() {
+				e.grade = grade
+			}
+			return
+		}
 	}
 	r.edges = append(r.edges, &edge{from: a.by, to: r, asked: a.rec.Ref, kind: kind, grade: grade})
 }

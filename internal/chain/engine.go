@@ -2,6 +2,7 @@ package chain
 
 import (
 	"slices"
+	"strings"
 )
 
 // Engine keeps runs, edges and grants and judges chains. It has one owner.
@@ -169,6 +170,9 @@ func (e *Engine) index(now int64, t *trace, rec *Record) {
 		}
 	}
 	for _, k := range rec.Answers {
+		if strings.HasPrefix(k, "call:") || strings.HasPrefix(k, "name:") {
+			continue // looked for within the group
+		}
 		if jt := e.joint(rec.Tenant, k, t); jt != nil && len(jt.answers) < maxJoint {
 			jt.answers = append(jt.answers, t)
 			for _, r := range jt.asked {
@@ -311,7 +315,7 @@ func mergeParts(a, b *Record) Record {
 	if m.Parent == (SpanID{}) {
 		m.Parent = b.Parent
 	}
-	if b.Run != nil && (m.Run == nil || len(appendOpening(nil, b.Run)) > len(appendOpening(nil, m.Run))) {
+	if b.Run != nil && (m.Run == nil || fuller(appendOpening(nil, b.Run), appendOpening(nil, m.Run))) {
 		m.Run = b.Run
 	}
 	if b.Act != nil {
@@ -333,6 +337,11 @@ func mergeParts(a, b *Record) Record {
 	m.Links = mergeList(m.Links, b.Links)
 	m.Asked, m.Answers = mergeStrings(m.Asked, b.Asked), mergeStrings(m.Answers, b.Answers)
 	return m
+}
+
+// fuller orders encodings by length, then content.
+func fuller(a, b []byte) bool {
+	return len(a) > len(b) || len(a) == len(b) && string(a) > string(b)
 }
 
 func mergeList(a, b []Link) []Link {

@@ -132,6 +132,23 @@ func (e *Engine) Chain(id string) (p Page, ok bool) {
 	return Page{}, false
 }
 
+// Pages returns the page of every chain in memory, in the order of their root
+// runs: for tools and tests.
+func (e *Engine) Pages() []Page {
+	var out []Page
+	for _, q := range []*queue{&e.open, &e.kept} {
+		for g := q.head; g != nil; g = g.next {
+			j := e.judgeGroup(g, true)
+			for _, c := range j.comps {
+				out = append(out, j.page(c))
+			}
+			j.unload()
+		}
+	}
+	slices.SortFunc(out, func(a, b Page) int { return a.Chain.Root.Compare(b.Chain.Root) })
+	return out
+}
+
 // ChainOf returns the id of the chain of a span's run.
 func (e *Engine) ChainOf(span Ref) (id string, ok bool) {
 	a, ok := e.Resolve(span)

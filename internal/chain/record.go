@@ -118,6 +118,8 @@ type Act struct {
 	Purpose string
 	// DelegationID names the path; ApprovalID an approval.
 	DelegationID, ApprovalID, DecisionID string
+	// For is on whose behalf; the engine fills it in.
+	For Principal
 }
 
 // Grant is a delegation that was registered.

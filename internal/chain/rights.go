@@ -43,6 +43,9 @@ type Limits struct {
 	// Require is the weakest grade that carries authority; "" where a standing
 	// right will do.
 	Require Grade
+	// Unknown means that no registry was read: nothing is known to be in scope
+	// and nothing to be outside.
+	Unknown bool
 }
 
 // Scope is a part of what an entry allows.

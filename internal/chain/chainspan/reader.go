@@ -1,0 +1,368 @@
+package chainspan
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanwarden/spanwarden/internal/chain"
+	"github.com/spanwarden/spanwarden/internal/genai"
+)
+
+// Reader turns items into records. It may be copied; it is not safe for
+// concurrent use while its fields change.
+type Reader struct {
+	Names Names
+	// Bind returns the canonical id of the agent that an item names; nil takes the
+	// id that the span states.
+	Bind func(*genai.Item) string
+	// Platform returns the principal that a gateway or the configuration knows for
+	// a resource; nil knows none.
+	Platform func(pcommon.Map) chain.Principal
+	// MaxLinks is how many links are read of a span; default 128.
+	MaxLinks int
+}
+
+// New returns a reader with the default names.
+func New() *Reader { return &Reader{Names: DefaultNames(), MaxLinks: 128} }
+
+// Read returns the record of one span. The item must have been decoded; it need
+// not have been resolved: what is inherited from other spans is found by the
+// engine, whatever the order of arrival.
+func (r *Reader) Read(it *genai.Item) chain.Record {
+	span := it.Span
+	rec := chain.Record{
+		Ref:    chain.Ref{Trace: chain.TraceID(span.TraceID()), Span: chain.SpanID(span.SpanID())},
+		Parent: chain.SpanID(span.ParentSpanID()),
+		Start:  int64(span.StartTimestamp()), End: int64(span.EndTimestamp()),
+		Tenant: it.Action.Tenant,
+	}
+	if rec.End < rec.Start {
+		rec.End = rec.Start
+	}
+	rec.Role = r.role(it)
+	switch rec.Role {
+	case chain.Opens, chain.Asks:
+		r.opening(it, &rec)
+	case chain.Acts:
+		r.act(it, &rec)
+	case chain.HandsOver:
+		rec.Agent, rec.Mode = it.Action.Handoff.To, mode(it.Action.Handoff.Mode)
+		if rec.Mode == "" {
+			rec.Mode = chain.Transfer
+		}
+	case chain.Calls, chain.Serves:
+		r.protocol(it, &rec)
+	case chain.Plumbing, chain.Work:
+	}
+	return rec
+}
+
+// role says what the span is to a chain.
+func (r *Reader) role(it *genai.Item) chain.Role {
+	client := it.Span.Kind() == ptrace.SpanKindClient || it.Span.Kind() == ptrace.SpanKindProducer
+	if m := first(it.Span.Attributes(), r.Names.Method); m != "" && it.Action.SpanKind != genai.KindAgent {
+		switch {
+		case !asksA2A(m):
+			return chain.Plumbing
+		case client:
+			return chain.Calls
+		default:
+			return chain.Serves
+		}
+	}
+	switch it.Action.Kind {
+	case genai.KindAgent:
+		if client {
+			return chain.Asks
+		}
+		return chain.Opens
+	case genai.KindTool:
+		return chain.Acts
+	case genai.KindHandoff:
+		return chain.HandsOver
+	case genai.KindInference, genai.KindEmbedding, genai.KindRetrieval, genai.KindMemory:
+		return chain.Work
+	default:
+		return chain.Plumbing
+	}
+}
+
+// asksA2A reports whether a method gives work to an agent, in the spelling of
+// either version of the protocol. The rest polls, cancels and subscribes.
+func asksA2A(method string) bool {
+	switch method {
+	case "SendMessage", "SendStreamingMessage", "message/send", "message/stream", "tasks/send", "tasks/sendSubscribe":
+		return true
+	default:
+		return false
+	}
+}
+
+func mode(s string) chain.Kind {
+	switch s {
+	case "pass_control":
+		return chain.Transfer
+	case "return_to_caller":
+		return chain.Delegate
+	default:
+		return ""
+	}
+}
+
+// agent is who an item says it belongs to, or asks.
+func (r *Reader) agent(it *genai.Item) string {
+	if r.Bind != nil {
+		if id := r.Bind(it); id != "" {
+			return id
+		}
+	}
+	return it.Action.Agent.ID
+}
+
+func (r *Reader) opening(it *genai.Item, rec *chain.Record) {
+	a, attrs, res := &it.Action, it.Span.Attributes(), it.Resource.Attributes()
+	rec.Agent, rec.Session, rec.Mode = r.agent(it), a.Session, mode(a.Handoff.Mode)
+	n := &r.Names
+	o := &chain.Opening{
+		Name: a.Agent.Name, Version: a.Agent.Version, Instance: first(res, []string{"service.instance.id", "k8s.pod.name"}),
+		Workload: r.workload(res), ChainID: first(attrs, n.ChainID), DelegationID: first(attrs, n.DelegationID),
+		Sampled: sampled(it.Span.TraceState().AsRaw()), Credential: first(attrs, n.CredentialDigest),
+	}
+	r.principals(it, o)
+	r.links(it, rec, o)
+	rec.Run = o
+	r.lineage(it, rec)
+	r.keys(attrs, &rec.Answers)
+	if rec.Role == chain.Asks {
+		rec.Asked, rec.Answers = append(rec.Asked, rec.Answers...), nil
+		if id := first(attrs, n.CallID); id != "" {
+			rec.Act = &chain.Act{CallID: id}
+		}
+	} else if id := first(attrs, n.CallID); id != "" {
+		rec.Answers = append(rec.Answers, "call:"+id)
+	}
+}
+
+// principals reads on whose behalf the run says it acts. The genai processor
+// writes a user id back under our own name: what equals it is no statement.
+func (r *Reader) principals(it *genai.Item, o *chain.Opening) {
+	attrs := it.Span.Attributes()
+	stated, user := first(attrs, r.Names.PrincipalID), first(attrs, r.Names.User)
+	typ := first(attrs, r.Names.PrincipalType)
+	if typ == "" {
+		typ = "user"
+	}
+	switch {
+	case stated != "" && stated != user:
+		o.Stated = chain.Principal{Type: typ, ID: stated, Grade: chain.Declared}
+	case it.Action.Principal.ID != "":
+		o.Weak = chain.Principal{Type: it.Action.Principal.Type, ID: it.Action.Principal.ID, Grade: chain.Declared}
+	case user != "":
+		o.Weak = chain.Principal{Type: "user", ID: user, Grade: chain.Declared}
+	}
+	if r.Platform != nil {
+		if o.Platform = r.Platform(it.Resource.Attributes()); o.Platform.ID != "" && o.Platform.Grade == "" {
+			o.Platform.Grade = chain.Platform
+		}
+	}
+}
+
+func (r *Reader) workload(res pcommon.Map) string {
+	if w := first(res, r.Names.Workload); w != "" {
+		return w
+	}
+	if ns, sa := first(res, r.Names.Namespace), first(res, r.Names.ServiceAccount); ns != "" && sa != "" {
+		return "k8s:" + ns + "/" + sa
+	}
+	return ""
+}
+
+// lineage reads ids that emitters give to agents within a session, and names of
+// agents within a trace.
+func (r *Reader) lineage(it *genai.Item, rec *chain.Record) {
+	attrs := it.Span.Attributes()
+	scope := "t:" + string(rec.Ref.Trace[:])
+	if rec.Session != "" {
+		scope = "s:" + rec.Session
+	}
+	if own := first(attrs, r.Names.OwnID); own != "" {
+		rec.Asked = append(rec.Asked, "run:"+scope+"/"+own)
+	}
+	if up := first(attrs, r.Names.ParentID); up != "" {
+		rec.Answers = append(rec.Answers, "run:"+scope+"/"+up)
+	}
+	if up := first(attrs, r.Names.ParentName); up != "" && up != rec.Agent {
+		rec.Answers = append(rec.Answers, "name:"+up)
+	}
+}
+
+// protocol reads A2A spans: which task is asked for or served.
+func (r *Reader) protocol(it *genai.Item, rec *chain.Record) {
+	attrs := it.Span.Attributes()
+	rec.Agent = r.agent(it)
+	keys := &rec.Answers
+	if rec.Role == chain.Calls {
+		keys = &rec.Asked
+	}
+	r.keys(attrs, keys)
+	if m := r.Names.Conversation; m != nil {
+		if c := first(attrs, m); c != "" {
+			*keys = append(*keys, "ctx:"+c)
+		}
+	}
+}
+
+// keys reads the protocol ids that join two traces.
+func (r *Reader) keys(attrs pcommon.Map, to *[]string) {
+	if id := first(attrs, r.Names.TaskID); id != "" {
+		*to = append(*to, "task:"+id)
+	}
+	for _, id := range list(attrs, r.Names.ReferenceTasks, 16) {
+		*to = append(*to, "task:"+id)
+	}
+}
+
+func (r *Reader) act(it *genai.Item, rec *chain.Record) {
+	a, attrs, n := &it.Action, it.Span.Attributes(), &r.Names
+	rec.Act = &chain.Act{
+		Tool: a.Tool.Name, Operation: a.Tool.Operation, Resource: a.Tool.Resource, Args: a.Tool.Arguments, CallID: a.Tool.CallID,
+		Data: list(attrs, n.DataClasses, 32), Purpose: first(attrs, n.Purpose),
+		DelegationID: first(attrs, n.DelegationID), ApprovalID: first(attrs, n.ApprovalID), DecisionID: first(attrs, n.DecisionID),
+	}
+	if server := first(attrs, []string{"server.address"}); server != "" && first(attrs, []string{"mcp.method.name"}) != "" &&
+		rec.Act.Tool != "" && !strings.HasPrefix(rec.Act.Tool, "mcp/") {
+		rec.Act.Tool = "mcp/" + server + "/" + rec.Act.Tool
+	}
+	if a.Handoff.To != "" {
+		rec.Agent, rec.Mode = a.Handoff.To, mode(a.Handoff.Mode)
+	}
+	var o chain.Opening
+	r.links(it, rec, &o)
+	rec.Hints = nil
+}
+
+// links reads the typed links of a span; an untyped one says nothing.
+func (r *Reader) links(it *genai.Item, rec *chain.Record, o *chain.Opening) {
+	n := &r.Names
+	o.Dropped += it.Span.DroppedLinksCount()
+	for i, l := range it.Span.Links().All() {
+		if i >= r.MaxLinks {
+			o.Dropped += uint32(it.Span.Links().Len() - i)
+			break
+		}
+		attrs := l.Attributes()
+		o.Dropped += l.DroppedAttributesCount()
+		to := chain.Ref{Trace: chain.TraceID(l.TraceID()), Span: chain.SpanID(l.SpanID())}
+		kind := chain.KindOfLink(first(attrs, n.LinkType))
+		for k := 0; kind == "" && k < len(n.TransferMode); k++ {
+			v := first(attrs, n.TransferMode[k:k+1])
+			if kind = mode(v); kind == "" {
+				kind = chain.KindOfLink(v)
+			}
+			if v == "agent_handoff" && !to.IsZero() {
+				rec.Hints = append(rec.Hints, chain.Hint{To: to})
+			}
+		}
+		if kind == "" {
+			continue
+		}
+		rec.Links = append(rec.Links, r.link(attrs, to, kind))
+	}
+}
+
+func (r *Reader) link(attrs pcommon.Map, to chain.Ref, kind chain.Kind) chain.Link {
+	n := &r.Names
+	l := chain.Link{
+		To: to, Type: kind, DelegationID: first(attrs, n.DelegationID), Delegator: first(attrs, n.Delegator),
+		Scope: list(attrs, n.Scope, 256), Constraints: first(attrs, n.Constraints), Digest: first(attrs, n.Digest),
+		ExpiresAt: instant(first(attrs, n.ExpiresAt)), NotBefore: instant(first(attrs, n.NotBefore)),
+		GrantedBy: first(attrs, n.GrantedBy), ApprovedBy: first(attrs, n.ApprovedBy), ApprovalID: first(attrs, n.ApprovalID),
+		CredentialType: first(attrs, n.CredentialType), Credential: first(attrs, n.CredentialDigest),
+	}
+	if d := first(attrs, n.MaxDepth); d != "" {
+		if v, err := strconv.Atoi(d); err == nil && v >= 0 {
+			l.MaxDepth = chain.Hops{N: v, Known: true}
+		}
+	}
+	return l
+}
+
+// instant reads RFC 3339. A time that cannot be read has passed long ago: what
+// was meant to end something must not leave it open.
+func instant(s string) int64 {
+	if s == "" {
+		return 0
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return 1
+	}
+	return t.UnixNano()
+}
+
+// first returns the value of the first attribute that is there and not empty.
+func first(m pcommon.Map, names []string) string {
+	for _, n := range names {
+		v, ok := m.Get(n)
+		if !ok {
+			continue
+		}
+		if v.Type() == pcommon.ValueTypeStr {
+			if s := v.Str(); s != "" {
+				return s[:min(len(s), maxText)]
+			}
+			continue
+		}
+		if s := v.AsString(); s != "" {
+			return s[:min(len(s), maxText)]
+		}
+	}
+	return ""
+}
+
+// maxText bounds what is kept of one attribute.
+const maxText = 64 << 10
+
+// list reads a list of strings, or one string; nil is absent.
+func list(m pcommon.Map, names []string, limit int) []string {
+	for _, n := range names {
+		v, ok := m.Get(n)
+		if !ok {
+			continue
+		}
+		if v.Type() != pcommon.ValueTypeSlice {
+			return []string{v.AsString()}
+		}
+		out := make([]string, 0, v.Slice().Len())
+		for i, x := range v.Slice().All() {
+			if i >= limit {
+				break
+			}
+			out = append(out, x.AsString())
+		}
+		return out
+	}
+	return nil
+}
+
+// sampled reports whether a trace state says that traces like this are dropped
+// with some probability: a rejection threshold above 0 (OpenTelemetry's
+// ot=th:<hex>).
+func sampled(state string) bool {
+	for entry := range strings.SplitSeq(state, ",") {
+		v, ok := strings.CutPrefix(strings.TrimSpace(entry), "ot=")
+		if !ok {
+			continue
+		}
+		for part := range strings.SplitSeq(v, ";") {
+			if th, ok := strings.CutPrefix(part, "th:"); ok && strings.Trim(th, "0") != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
