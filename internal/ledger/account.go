@@ -20,6 +20,7 @@ func (k *accountKey) standing() int {
 type account struct {
 	accountKey
 	prev, next *account
+	used       bool // since the ring's hand came by
 	life       totals
 	own        Sum
 	seq        uint64  // number of the last change: a replay does not repeat it
@@ -130,7 +131,7 @@ type keptHalts struct {
 // what is replayed is in it already.
 func (l *Ledger) isAhead(k accountKey) bool { return len(l.ahead) > 0 && l.ahead[k].seq > l.seq }
 
-// ring is a ring of accounts by use.
+// ring is a ring of accounts, the newest first.
 type ring struct {
 	newest *account
 	n      int
@@ -159,14 +160,21 @@ func (r *ring) unlink(a *account) {
 	}
 }
 
-func (r *ring) touch(a *account) {
-	if r.newest != a {
-		r.unlink(a)
-		r.link(a)
+// idlest returns an account that was not used since the hand last came by. It
+// spares one that was, once: nearly the longest idle, and a use touches no other
+// account's memory.
+func (r *ring) idlest() *account {
+	for {
+		a := r.newest.prev
+		if !a.used {
+			return a
+		}
+		a.used = false
+		r.newest = a // the oldest comes before the newest: the ring turns by one
 	}
 }
 
-// each visits the accounts, the oldest use first, until visit returns false.
+// each visits the accounts, the oldest first.
 func (r *ring) each(visit func(*account)) {
 	if r.newest == nil {
 		return
@@ -183,12 +191,12 @@ func (r *ring) each(visit func(*account)) {
 // from storage if need be, and is new if it is nowhere.
 func (l *Ledger) account(k accountKey) *account {
 	if a := l.recent[k.scope]; a != nil && a.accountKey == k {
-		l.rings[a.standing()].touch(a)
+		a.used = true
 		return a
 	}
 	a := l.accounts[k]
 	if a != nil {
-		l.rings[a.standing()].touch(a)
+		a.used = true
 	} else {
 		a = l.load(k)
 		l.insert(a)
@@ -249,7 +257,7 @@ func (l *Ledger) insert(a *account) {
 		if from.n == 0 || l.rings[1].n > l.opt.MaxKeys/4 {
 			from = &l.rings[1]
 		}
-		l.evict(from, from.newest.prev)
+		l.evict(from, from.idlest())
 	}
 	l.accounts[a.accountKey] = a
 	l.rings[a.standing()].link(a)

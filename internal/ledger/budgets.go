@@ -34,6 +34,7 @@ type Budget struct {
 	Reason     string
 
 	period     period
+	halfLife   float64 // of the fast rate, in seconds
 	selects    []selector
 	foreign    bool // selects by keys of other scopes too
 	projection *projection
@@ -41,7 +42,7 @@ type Budget struct {
 }
 
 // Period returns the period as budget files write it.
-func (b *Budget) Period() string { return b.period.String() }
+func (b *Budget) Period() string { return b.period.text }
 
 type selector struct {
 	scope Scope

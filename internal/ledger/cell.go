@@ -217,7 +217,7 @@ func (c *cell) window(b *Budget, now int64) totals {
 // decay adds an amount to the fast rate's sum. Every amount counts by its age,
 // in whatever order they come.
 func (c *cell) decay(b *Budget, prior, end int64, amount float64) {
-	h := b.period.halfLife()
+	h := b.halfLife
 	if prior == 0 {
 		prior = c.now.last
 	}

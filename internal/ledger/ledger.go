@@ -46,6 +46,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	o.MaxKeys = max(o.MaxKeys, minKeys)
+	o.MaxActions, o.MaxResponses = min(o.MaxActions, maxIDs), min(o.MaxResponses, maxIDs)
 	return o
 }
 
@@ -54,7 +55,7 @@ type Ledger struct {
 	opt       Options
 	budgets   *Budgets
 	accounts  map[accountKey]*account
-	rings     [2]ring // accounts by use: of many keys, and of few
+	rings     [2]ring // accounts in memory: of many keys, and of few
 	halts     map[accountKey][]Halt
 	haltCount int
 	ahead     map[accountKey]keptHalts // keys whose state is later than a replay has come
@@ -161,21 +162,26 @@ func (l *Ledger) postAncestor(agent, run string, c *Charge, e *entry, r *Result)
 // response carries the money.
 const carriedElsewhere = 'd'
 
+// elsewhere reports whether another span carries the action's money.
+func (l *Ledger) elsewhere(c *Charge) bool {
+	id := derived(c.Action, carriedElsewhere, "")
+	return l.actions.get(&id) != nil
+}
+
 // repeats finds out what is known of the action and its response, and
 // remembers both.
 func (l *Ledger) repeats(c *Charge, r *Result) {
-	carried := derived(c.Action, carriedElsewhere, "")
-	if l.actions.get(c.Action) != nil {
+	if l.actions.get(&c.Action) != nil {
 		r.Repeat = SameAction
-		if l.actions.get(carried) != nil {
+		if l.elsewhere(c) {
 			r.Repeat = SameResponse
 		}
 		return
 	}
-	l.firstTime(c.Action)
+	l.note(c.Action)
 	var same bool
 	if same, r.Conflict = l.sameResponse(c); same {
-		l.firstTime(carried)
+		l.note(derived(c.Action, carriedElsewhere, ""))
 		l.seq++
 		r.Repeat = SameResponse
 	}

@@ -91,6 +91,7 @@ func (b *Budget) parsePeriod(f *faults, d *budgetDef, zone *time.Location) {
 	var err error
 	b.period, err = parsePeriod(text, zone)
 	f.note(err)
+	b.halfLife = b.period.halfLife()
 }
 
 func (b *Budget) parseEffects(f *faults, d *budgetDef) {

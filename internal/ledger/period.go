@@ -46,28 +46,24 @@ type period struct {
 	kind periodKind
 	roll time.Duration
 	loc  *time.Location
+	text string // as budget files write it
 }
 
 func parsePeriod(s string, loc *time.Location) (period, error) {
 	for i, n := range periodNames {
 		if s == n && n != "" {
-			return period{kind: periodKind(i), loc: loc}, nil
+			return period{kind: periodKind(i), loc: loc, text: n}, nil
 		}
 	}
 	if rest, ok := strings.CutPrefix(s, "rolling:"); ok {
 		if d, err := time.ParseDuration(rest); err == nil && d >= time.Minute && d <= 366*24*time.Hour {
-			return period{kind: rolling, roll: d, loc: loc}, nil
+			return period{kind: rolling, roll: d, loc: loc, text: "rolling:" + d.String()}, nil
 		}
 	}
 	return period{}, fmt.Errorf("period: %q is none of lifetime, session, run, hour, day, week, month, rolling:<1m to 8784h>", s)
 }
 
-func (p period) String() string {
-	if p.kind == rolling {
-		return "rolling:" + p.roll.String()
-	}
-	return periodNames[p.kind]
-}
+func (p period) String() string { return p.text }
 
 // calendar reports whether the period starts and ends by the clock.
 func (p period) calendar() bool { return p.kind >= hour && p.kind <= month }

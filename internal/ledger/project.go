@@ -29,11 +29,14 @@ func (c *cell) project(b *Budget, now int64) (Projection, bool) {
 	if t.calls+t.tools < p.calls || elapsed < p.elapsed.Seconds() || spent < p.spend {
 		enough = false
 	}
-	h := b.period.halfLife()
+	h := b.halfLife
 	faded := c.ewma * fade(seconds(now-c.now.last)/h)
 	long := spent / elapsed
-	// Without the correction a young average would read far below the truth.
-	short := faded * math.Ln2 / h / (1 - fade(seconds(now-c.now.first)/h))
+	short := faded * math.Ln2 / h
+	if age := seconds(now-c.now.first) / h; age < 54 { // beyond that a double is 1 anyway
+		// Without the correction a young average would read far below the truth.
+		short /= 1 - fade(age)
+	}
 	out.RateLong, out.RateShort = long/scale, short/scale
 	ahead := out.Horizon.Seconds()
 	out.Low, out.High = (spent+min(long, short)*ahead)/scale, (spent+max(long, short)*ahead)/scale
@@ -48,7 +51,10 @@ func fade(halves float64) float64 {
 	if halves == 0 {
 		return 1 // the usual case, and Exp2 is slow
 	}
-	return math.Exp2(-halves)
+	if halves > 1024 {
+		return 0
+	}
+	return math.Exp(-halves * math.Ln2)
 }
 
 // exhaustion is when the rest is used up; zero if not within a century.

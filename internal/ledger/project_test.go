@@ -36,7 +36,7 @@ budgets: [{id: cap, scope: session, limit_usd: 100, on_exceed: halt, mode: enfor
 			p, _ := amount(t, c.spent).Pico()
 			last := start + int64(c.lasted)
 			cl := cell{now: totals{usd: SumOf(uint64(p)), calls: c.calls, first: start, last: last}}
-			h := b.period.halfLife()
+			h := b.halfLife
 			require.InDelta(t, 10, h, 0)
 			cl.ewma = c.short * 1e12 * h / math.Ln2 * (1 - fade(c.lasted.Seconds()/h))
 			now := last + int64(c.later)

@@ -30,10 +30,11 @@ func (l *Ledger) sameResponse(c *Charge) (same, conflict bool) {
 	}
 	mine := claim{foldTrace(c.Trace), c.Tokens}
 	silent := c.Tokens == 0 && !c.Cost.Known() // says nothing about its usage
-	id := c.Response
+	id, free := c.Response, false
 	for n := range byte(maxClaims) {
-		known := l.responses.get(id)
+		known := l.responses.get(&id)
 		if known == nil {
+			free = true
 			break
 		}
 		conflict = true
@@ -47,7 +48,7 @@ func (l *Ledger) sameResponse(c *Charge) (same, conflict bool) {
 	if conflict {
 		l.counters.DedupeConflicts++
 	}
-	if c.Cost.Known() && l.responses.get(id) == nil {
+	if c.Cost.Known() && free {
 		l.counters.EarlyResponses += l.responses.makeRoom(l.now, int64(l.opt.ResponseTTL), l.opt.MaxResponses)
 		l.responses.put(id, l.now, mine, l.opt.MaxResponses)
 	}

@@ -23,7 +23,7 @@ func (l *Ledger) Settle(c *Charge, late Keys) Result {
 	var r Result
 	e := entryOf(c)
 	l.now = max(l.now, e.end)
-	if l.actions.get(derived(c.Action, carriedElsewhere, "")) != nil {
+	if l.elsewhere(c) {
 		r.Repeat, r.Duplicate = SameResponse, true
 		return r
 	}

@@ -115,6 +115,7 @@ func (s *Spec) compile(loc *time.Location) (*Budget, error) {
 		}
 		note(err)
 		b.period = p
+		b.halfLife = p.halfLife()
 	}
 	if unit, err := choose("kind", s.Kind, "", specUnits); err != nil {
 		note(err)

@@ -37,6 +37,7 @@ func (c *codec) totals(t *totals) {
 func (c *codec) account(a *account) {
 	c.key(&a.accountKey)
 	c.totals(&a.life)
+	c.bool(&a.used)
 	c.sum(&a.own)
 	c.u64(&a.seq)
 	each(c, &a.cells, func(p **cell) {
@@ -248,14 +249,14 @@ func SnapshotBudgets(b []byte) (version string, err error) {
 // recall takes ids from a snapshot; false if one is there twice.
 func (l *Ledger) recall(actions []noted[struct{}], responses []noted[claim]) bool {
 	for _, s := range actions {
-		if l.actions.get(s.id) != nil {
+		if l.actions.get(&s.id) != nil {
 			return false
 		}
 		l.counters.EarlyActions += l.actions.makeRoom(0, 0, l.opt.MaxActions)
 		l.actions.put(s.id, s.at, s.v, l.opt.MaxActions)
 	}
 	for _, s := range responses {
-		if l.responses.get(s.id) != nil {
+		if l.responses.get(&s.id) != nil {
 			return false
 		}
 		l.counters.EarlyResponses += l.responses.makeRoom(0, 0, l.opt.MaxResponses)
