@@ -20,6 +20,9 @@ type Config struct {
 	// Budgets is the budget file. Empty, the default, means no budgets: spend is
 	// kept all the same.
 	Budgets string `mapstructure:"budgets"`
+	// Registry is a folder with the agent registry, *.yaml at any depth, or one
+	// file. Empty, the default, means that no agent is registered anywhere.
+	Registry string `mapstructure:"registry"`
 	// ReloadInterval is how often the policy files are looked at for changes; 0
 	// turns reloading off. Default 30s.
 	ReloadInterval time.Duration `mapstructure:"reload_interval"`

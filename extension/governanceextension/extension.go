@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -14,8 +15,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/spanwarden/spanwarden/extension/governanceextension/internal/metadata"
-	"github.com/spanwarden/spanwarden/internal/governance"
+	"github.com/spanwarden/spanwarden/internal/governance/policies"
 	"github.com/spanwarden/spanwarden/internal/ledger"
+	"github.com/spanwarden/spanwarden/internal/policy"
 )
 
 // governor is the shell around internal/ledger: clock, lock, storage, files
@@ -43,12 +45,15 @@ type governor struct {
 	sinks    map[int]consumer.Traces
 	lastSink int
 
-	refused string // the content of the budget file that was refused last
-	cancel  context.CancelFunc
-	tasks   sync.WaitGroup
+	policies atomic.Pointer[policy.History]
+	versions []storedVersion // of the registry, oldest first; guarded by mu
+	seen     string          // the policy files in force
+	refused  string          // those that were refused last
+	cancel   context.CancelFunc
+	tasks    sync.WaitGroup
 }
 
-var _ governance.Extension = (*governor)(nil)
+var _ policies.Registry = (*governor)(nil)
 
 func newExtension(set extension.Settings, cfg *Config) (*governor, error) {
 	tel, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
@@ -74,13 +79,15 @@ func (e *governor) Dependencies() []component.ID {
 // Start reads the budgets and the state. A budget file that is wrong from the
 // beginning stops the collector; one that becomes wrong later does not.
 func (e *governor) Start(ctx context.Context, host component.Host) error {
-	source, err := readBudgets(e.cfg.Budgets)
-	if err == nil {
-		_, err = source.parse()
-	}
+	files, err := readPolicy(e.cfg)
 	if err != nil {
 		return err
 	}
+	rules, err := files.compile()
+	if err != nil {
+		return err
+	}
+	e.seen = files.digest()
 	if e.book.store.client, err = e.client(ctx, host); err != nil {
 		return err
 	}
@@ -90,7 +97,7 @@ func (e *governor) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	if err := e.begin(ctx, source, found); err != nil {
+	if err := e.begin(ctx, &files, &rules, found); err != nil {
 		return err
 	}
 	if err := e.observe(); err != nil {
@@ -152,7 +159,7 @@ func (e *governor) load(ctx context.Context) (found bool, err error) {
 // begin puts the budgets in force. Where there was no state it is on record that
 // the ledger is to be rebuilt, or, as the budgets say, that nothing may go on
 // until a person has looked.
-func (e *governor) begin(ctx context.Context, source budgetSource, found bool) error {
+func (e *governor) begin(ctx context.Context, files *policyFiles, rules *compiled, found bool) error {
 	if !found {
 		e.book.store.queue(e.book.store.meta())
 		if e.cfg.Rebuild.DSN != "" {
@@ -160,7 +167,16 @@ func (e *governor) begin(ctx context.Context, source budgetSource, found bool) e
 			e.book.store.queue(storage.SetOperation(rebuildKey, []byte{1}))
 		}
 	}
-	if err := e.takeBudgets(source); err != nil {
+	if e.book.store.enabled() {
+		raw, err := e.book.store.client.Get(ctx, registryKey)
+		if err == nil {
+			err = e.loadVersions(raw)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := e.takePolicy(files, rules); err != nil {
 		return err
 	}
 	if !found && e.book.ledger.Budgets().HaltOnStateLoss() {
@@ -197,7 +213,7 @@ func (e *governor) run(ctx context.Context) {
 	tick := time.NewTicker(e.cfg.TickInterval)
 	defer tick.Stop()
 	reload := make(<-chan time.Time)
-	if e.cfg.ReloadInterval > 0 && e.cfg.Budgets != "" {
+	if e.cfg.ReloadInterval > 0 && e.cfg.Budgets+e.cfg.Registry != "" {
 		t := time.NewTicker(e.cfg.ReloadInterval)
 		defer t.Stop()
 		reload = t.C

@@ -419,6 +419,7 @@ func TestBadConfig(t *testing.T) {
 	for name, edit := range map[string]func(*Config){
 		"no such extension": func(c *Config) { c.Storage = &diskID },
 		"budgets":           func(c *Config) { c.Budgets = "nowhere.yaml" },
+		"registry":          func(c *Config) { c.Registry = "nowhere" },
 	} {
 		cfg := createDefaultConfig().(*Config)
 		edit(cfg)

@@ -1,8 +1,6 @@
 package governanceextension
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -21,45 +19,56 @@ const maxPolicyFile = 4 << 20
 
 var errTooLarge = errors.New("the file is too large")
 
-// budgetSource is the text of the budgets: what is stored, so that a journal is
-// replayed under the budgets that were in force when it was written.
+// budgetSource is what the budgets are made of: what is stored, so that a journal
+// is replayed under the budgets that were in force when it was written.
 type budgetSource struct {
-	File string
+	File string // "" without a budget file
 	Data []byte
+	// Agents are the budgets of the agent registry.
+	Agents []ledger.Spec
 }
 
 func (s budgetSource) parse() (*ledger.Budgets, error) {
-	if s.File == "" {
+	if s.File == "" && len(s.Agents) == 0 {
 		return nil, nil //nolint:nilnil // nil budgets are no budgets
 	}
-	return ledger.ParseBudgets(s.File, s.Data)
+	var file *ledger.Budgets
+	if s.File != "" {
+		parsed, err := ledger.ParseBudgets(s.File, s.Data)
+		if err != nil {
+			return nil, err
+		}
+		file = parsed
+	}
+	return ledger.NewBudgets(file, s.Agents)
 }
 
-func (s budgetSource) equal(o budgetSource) bool { return string(s.Data) == string(o.Data) }
-
-func readBudgets(file string) (budgetSource, error) {
-	if file == "" {
-		return budgetSource{}, nil
+func (s budgetSource) equal(o budgetSource) bool {
+	same := func(a, b ledger.Spec) bool {
+		a.Source, b.Source = "", "" // a line moved is no other budget
+		return fmt.Sprint(a) == fmt.Sprint(b)
 	}
+	return string(s.Data) == string(o.Data) && slices.EqualFunc(s.Agents, o.Agents, same)
+}
+
+// readPolicyFile reads one policy file, within its bound.
+func readPolicyFile(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return budgetSource{}, fmt.Errorf("budgets: %w", err)
+		return nil, err
 	}
 	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxPolicyFile+1))
-	if err != nil {
-		return budgetSource{}, fmt.Errorf("budgets: %w", err)
+	if err == nil && len(data) > maxPolicyFile {
+		err = fmt.Errorf("%s: %w: more than %d bytes", file, errTooLarge, maxPolicyFile)
 	}
-	if len(data) > maxPolicyFile {
-		return budgetSource{}, fmt.Errorf("budgets: %s: %w: more than %d bytes", file, errTooLarge, maxPolicyFile)
-	}
-	return budgetSource{File: file, Data: data}, nil
+	return data, err
 }
 
 // change describes an edit of a policy file.
 type change struct {
 	kind     string
-	file     string
+	files    []string
 	previous string // version
 	version  string // of the new content, in force or not
 	keys     []string
@@ -71,20 +80,17 @@ type change struct {
 func (c *change) finding(now time.Time) finding.Finding {
 	f := finding.New(finding.ConfigChanged, "", "config/"+c.kind, c.kind, c.version, c.previous, refusal(c.refused))
 	f.At, f.PolicyVersion = now, c.version
-	f.Extra = map[string]any{
-		attr.ConfigKind: c.kind, attr.ConfigComponent: "governance", attr.ConfigVersion: c.version, attr.ConfigFiles: []any{c.file},
+	f.Extra = map[string]any{attr.ConfigKind: c.kind, attr.ConfigComponent: "governance", attr.ConfigVersion: c.version}
+	if len(c.files) > 0 {
+		f.Extra[attr.ConfigFiles] = anys(c.files)
 	}
 	if c.previous != "" {
 		f.Extra[attr.ConfigPrevious] = c.previous
 	}
 	if len(c.keys) > 0 {
-		keys := make([]any, len(c.keys))
-		for i, k := range c.keys {
-			keys[i] = k
-		}
-		f.Extra[attr.ConfigKeys] = keys
+		f.Extra[attr.ConfigKeys] = anys(c.keys)
 	}
-	f.Message = fmt.Sprintf("%s %s is in force: %s", c.kind, c.version, strings.Join(c.keys, ", "))
+	f.Message = fmt.Sprintf("%s %s is in force: %s", c.kind, c.version, shortened(c.keys))
 	if len(c.keys) == 0 {
 		f.Message = fmt.Sprintf("%s %s is in force", c.kind, c.version)
 	}
@@ -92,9 +98,26 @@ func (c *change) finding(now time.Time) finding.Finding {
 		f.Severity = finding.Warning
 		f.PolicyVersion = c.previous
 		f.Extra[attr.ConfigRefused] = c.refused.Error()
-		f.Message = fmt.Sprintf("%s from %s was refused, %s stays in force: %s", c.kind, c.file, orNone(c.previous), firstLine(c.refused))
+		f.Message = fmt.Sprintf("%s from %s was refused, %s stays in force: %s", c.kind, strings.Join(c.files, ", "), orNone(c.previous), firstLine(c.refused))
 	}
 	return f
+}
+
+// shortened names the first few.
+func shortened(keys []string) string {
+	const few = 5
+	if len(keys) <= few {
+		return strings.Join(keys, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(keys[:few], ", "), len(keys)-few)
+}
+
+func anys(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, t := range texts {
+		out[i] = t
+	}
+	return out
 }
 
 func refusal(err error) string {
@@ -114,12 +137,6 @@ func orNone(version string) string {
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
-}
-
-// digest names a content that could not be parsed.
-func digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:8])
 }
 
 // changedBudgets lists what an edit did, in the order of ids.
