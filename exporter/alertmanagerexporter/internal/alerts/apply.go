@@ -120,22 +120,34 @@ func (s *State) hold(a *alert) time.Duration {
 // raise makes an alert, or returns nil where there is no room for it.
 func (s *State) raise(ev *Event, at int64, now time.Time) *alert {
 	k := key{ev.Cause, ev.Rank}
-	if old := s.records[k]; old != nil {
-		s.remove(old) // over, and about to fire again: its resolution is void
-	}
+	heard := s.replace(k)
 	if !s.room(ev.Rank, now) {
 		return nil
 	}
 	s.episode++
-	a := &alert{
-		key: k, Content: ev.Content, episode: s.episode, starts: now, raised: now,
-		at: make([]told, s.opt.Endpoints),
-	}
+	a := &alert{key: k, Content: ev.Content, episode: s.episode, starts: now, raised: now, at: heard}
 	if at != unknownTime {
 		a.starts = earlier(time.Unix(0, at).UTC(), now)
 	}
 	s.add(a)
 	return a
+}
+
+// replace removes an alert that is over, because it is about to fire again and its
+// resolution is void, and returns what Alertmanagers may know of the new one.
+func (s *State) replace(k key) []told {
+	heard := make([]told, s.opt.Endpoints)
+	old := s.records[k]
+	if old == nil {
+		return heard
+	}
+	for i, t := range old.at {
+		if t.busy || t.state == burning || t.state == unsure {
+			heard[i].state = unsure // it shows the alert and would not hear of its end otherwise
+		}
+	}
+	s.remove(old)
+	return heard
 }
 
 // escalate replaces an alert by a more severe one of the same cause. Labels name
@@ -144,14 +156,11 @@ func (s *State) escalate(a *alert, ev *Event, now time.Time) *alert {
 	next := *a
 	next.key, next.Content = key{a.cause, ev.Rank}, ev.Content
 	next.delivered, next.raised = time.Time{}, now
-	next.at = make([]told, s.opt.Endpoints)
 	untold := true
 	for i := range a.at {
 		untold = untold && a.at[i].state == never && !a.at[i].busy
 	}
-	if old := s.records[next.key]; old != nil {
-		s.remove(old)
-	}
+	next.at = s.replace(next.key)
 	if untold || s.full() {
 		s.remove(a) // where it was told, it lapses by itself
 	} else {

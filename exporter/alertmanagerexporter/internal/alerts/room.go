@@ -145,14 +145,9 @@ func (s *State) note(now time.Time) {
 	s.dirty.meta = true
 	a := s.causes[summaryCause]
 	if a == nil {
-		if old := s.records[key{summaryCause, summaryRank}]; old != nil {
-			s.remove(old)
-		}
+		k := key{summaryCause, summaryRank}
 		s.episode++
-		a = &alert{
-			key: key{summaryCause, summaryRank}, episode: s.episode, starts: now, raised: now,
-			loose: true, at: make([]told, s.opt.Endpoints),
-		}
+		a = &alert{key: k, episode: s.episode, starts: now, raised: now, loose: true, at: s.replace(k)}
 		s.add(a)
 	}
 	a.Content = s.opt.Summary(s.dropped)
