@@ -59,6 +59,12 @@ func budgetFile(t *testing.T, text string) string {
 // start returns a running extension on the disk; nil means no storage.
 func start(t *testing.T, d *disk, budgets string, edit ...func(*Config)) *governor {
 	t.Helper()
+	return startAt(t, func() time.Time { return began.Add(12 * time.Hour) }, d, budgets, edit...)
+}
+
+// startAt is start under another clock.
+func startAt(t *testing.T, now func() time.Time, d *disk, budgets string, edit ...func(*Config)) *governor {
+	t.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.Budgets = budgets
 	h := host{}
@@ -73,7 +79,7 @@ func start(t *testing.T, d *disk, budgets string, edit ...func(*Config)) *govern
 	ext, err := NewFactory().Create(t.Context(), extensiontest.NewNopSettings(metadata.Type), cfg)
 	require.NoError(t, err)
 	e := ext.(*governor)
-	e.now = func() time.Time { return began.Add(12 * time.Hour) }
+	e.now = now
 	require.NoError(t, ext.Start(t.Context(), h))
 	return e
 }

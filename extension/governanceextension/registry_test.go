@@ -58,8 +58,7 @@ func TestRegistryVersions(t *testing.T) {
 		dir := registryDir(t, supportAgent)
 		withDir := func(c *Config) { c.Registry = dir }
 		d := newDisk()
-		e := start(t, d, "", withDir)
-		e.now = time.Now
+		e := startAt(t, time.Now, d, "", withDir)
 		sink := new(consumertest.TracesSink)
 		defer e.Attach(sink)()
 		time.Sleep(time.Minute + time.Second)
@@ -78,7 +77,7 @@ func TestRegistryVersions(t *testing.T) {
 		assert.NotEqual(t, first.Version(), second.Version())
 		stop(t, e)
 
-		again := start(t, d, "", withDir)
+		again := startAt(t, time.Now, d, "", withDir)
 		h := again.Policies()
 		assert.Equal(t, second.Version(), h.Current().Version())
 		old, exact := h.At(edited)
