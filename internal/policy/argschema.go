@@ -171,7 +171,11 @@ func (d *reader) regexp(n node) *regexp.Regexp {
 // json reads any YAML value that JSON can hold.
 func (d *reader) json(n node, depth int) value {
 	n, ok := d.visit(n)
-	if !ok || depth > maxArgsDepth {
+	if !ok {
+		return value{}
+	}
+	if depth > maxArgsDepth {
+		d.fail(n, "is nested more than %d deep", maxArgsDepth)
 		return value{}
 	}
 	switch n.y.Kind {

@@ -53,6 +53,7 @@ type match struct {
 	attrs map[string]string // of attr
 	key   string            // of attr: the attribute it is found by
 	agent *Agent
+	place Place
 }
 
 // identityKey is equal for equal matches.
@@ -103,7 +104,7 @@ func (d *reader) match(n node) (match, bool) {
 		d.fail(o.node, "has %d ways to match, want one of %s; list the others separately", len(o.keys), strings.Join(matchNames[:], ", "))
 		return match{}, false
 	}
-	m := match{kind: matchKind(slices.Index(matchNames[:], o.keys[0]))}
+	m := match{kind: matchKind(slices.Index(matchNames[:], o.keys[0])), place: Place{d.file, o.y.Line, o.y.Column}}
 	v := o.values[o.keys[0]]
 	switch m.kind {
 	case matchK8s:
@@ -157,7 +158,7 @@ func (d *reader) binder(agents []*Agent) binder {
 			m := &a.matches[i]
 			key := m.identityKey()
 			if other := seen[key]; other != nil {
-				d.fail(node{path: "spec.agent.match[" + strconv.Itoa(i) + "]"},
+				d.failAt(m.place, "spec.agent.match["+strconv.Itoa(i)+"]",
 					"%s of agent %q equals one of agent %q (%s:%d)", matchNames[m.kind], a.id, other.id, other.place.File, other.place.Line)
 				continue
 			}

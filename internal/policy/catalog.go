@@ -66,7 +66,9 @@ func (d *reader) catalogTools(c *catalog, n node) {
 			c.tools = append(c.tools, t)
 			c.index.add(t.tool, int32(len(c.tools)-1))
 		}
-		c.resolved = append(c.resolved, plain(o.node))
+		if len(d.errs) == 0 {
+			c.resolved = append(c.resolved, plain(o.node))
+		}
 	}
 }
 

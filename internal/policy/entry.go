@@ -86,7 +86,9 @@ func (d *reader) finish(a *Agent, o object) {
 		v, _ := o.get("delegation")
 		d.scope(a, v)
 	}
-	a.resolved = resolveSpec(a, o.node)
+	if len(d.errs) == 0 { // what is refused needs no hash, and may be endless
+		a.resolved = resolveSpec(a, o.node)
+	}
 }
 
 // scope checks that each id the agent may pass on is one of its rights.

@@ -222,10 +222,7 @@ func (d *reader) metadata(o object, wanted bool) (name string, labels map[string
 
 func (d *reader) addAgent(r *Registry, a *Agent) {
 	if old := r.agents[a.id]; old != nil {
-		d.errs = append(d.errs, &LoadError{
-			File: a.place.File, Line: a.place.Line, Column: a.place.Column, Key: "spec.agent.id",
-			Message: fmt.Sprintf("agent id %q is taken by %s:%d", a.id, old.place.File, old.place.Line),
-		})
+		d.failAt(a.place, "spec.agent.id", "agent id %q is taken by %s:%d", a.id, old.place.File, old.place.Line)
 		return
 	}
 	a.catalog = r.catalog

@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,4 +37,30 @@ func TestLoadSmall(t *testing.T) {
 	assert.Equal(t, Violation, out.Verdict)
 	assert.Equal(t, "boundary.tool", out.Finding)
 	assert.Equal(t, ReasonToolNotAllowed, out.Reason)
+}
+
+// TestFaults loads each testdata/bad/*.yaml, which must fail with all of its
+// "# want:" lines and nothing besides.
+func TestFaults(t *testing.T) {
+	for _, f := range readDir(t, "testdata/bad/*.yaml") {
+		t.Run(filepath.Base(f.Name), func(t *testing.T) {
+			r, err := Load([]File{{filepath.Base(f.Name), f.Data}})
+			require.Error(t, err)
+			assert.Nil(t, r)
+			got := strings.Split(err.Error(), "\n")
+			want := 0
+			for line := range strings.SplitSeq(string(f.Data), "\n") {
+				text, ok := strings.CutPrefix(line, "# want: ")
+				if !ok {
+					continue
+				}
+				want++
+				assert.True(t, slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, text) }), "no fault has %q", text)
+			}
+			assert.Len(t, got, want, "%v", err)
+			var place *LoadError
+			require.ErrorAs(t, err, &place)
+			assert.NotZero(t, place.Line)
+		})
+	}
 }

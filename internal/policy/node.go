@@ -14,7 +14,8 @@ import (
 // Bounds of what is loaded. A registry that is beyond them is refused.
 const (
 	maxErrors     = 100
-	maxNodes      = 8 << 20
+	maxNodes      = 4 << 20
+	maxAliases    = 10_000
 	maxNodeDepth  = 64
 	maxStringSize = 64 << 10
 )
@@ -46,10 +47,11 @@ func (e *LoadError) Error() string {
 
 // reader walks decoded YAML strictly and keeps every fault it meets.
 type reader struct {
-	file  string
-	errs  []error
-	more  int
-	nodes int
+	file             string
+	errs             []error
+	more             int
+	nodes, aliasUses int
+	exhausted        bool
 	// conditions are those compiled so far, by their text.
 	conditions map[string]*condition
 }
@@ -61,15 +63,19 @@ type node struct {
 }
 
 func (d *reader) fail(n node, format string, args ...any) {
+	p := Place{File: d.file}
+	if n.y != nil {
+		p.Line, p.Column = n.y.Line, n.y.Column
+	}
+	d.failAt(p, n.path, format, args...)
+}
+
+func (d *reader) failAt(p Place, key, format string, args ...any) {
 	if len(d.errs) >= maxErrors {
 		d.more++
 		return
 	}
-	e := &LoadError{File: d.file, Key: n.path, Message: fmt.Sprintf(format, args...)}
-	if n.y != nil {
-		e.Line, e.Column = n.y.Line, n.y.Column
-	}
-	d.errs = append(d.errs, e)
+	d.errs = append(d.errs, &LoadError{File: p.File, Line: p.Line, Column: p.Column, Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
 func (d *reader) err() error {
@@ -83,11 +89,15 @@ func (d *reader) err() error {
 // visit counts a node, so that aliases of aliases cannot make a small file
 // endless, and follows an alias.
 func (d *reader) visit(n node) (node, bool) {
-	for range maxNodeDepth {
+	for {
 		d.nodes++
-		if d.nodes > maxNodes {
-			if d.nodes == maxNodes+1 {
-				d.fail(n, "the registry has more than %d values, aliases expanded", maxNodes)
+		if n.y != nil && n.y.Kind == yaml.AliasNode {
+			d.aliasUses++
+		}
+		if d.nodes > maxNodes || d.aliasUses > maxAliases {
+			if !d.exhausted {
+				d.exhausted = true
+				d.fail(n, "the registry has more than %d values or %d uses of aliases", maxNodes, maxAliases)
 			}
 			return n, false
 		}
@@ -96,8 +106,6 @@ func (d *reader) visit(n node) (node, bool) {
 		}
 		n.y = n.y.Alias
 	}
-	d.fail(n, "aliases of aliases, more than %d deep", maxNodeDepth)
-	return n, false
 }
 
 func kindName(n *yaml.Node) string {

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,8 @@ type versionBound struct {
 	op      string
 	version []string
 }
+
+var versionNumber = regexp.MustCompile(`^v?[0-9]+(\.[0-9]+)*(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
 func parseVersionRange(s string) (versionRange, error) {
 	var out versionRange
@@ -27,8 +30,8 @@ func parseVersionRange(s string) (versionRange, error) {
 		default:
 			return nil, fmt.Errorf("%q is none of = != < <= > >=", op)
 		}
-		if number == "" {
-			return nil, errors.New("a version is missing; write no space after the comparison")
+		if !versionNumber.MatchString(number) {
+			return nil, fmt.Errorf("%q is no version; write no space after the comparison", number)
 		}
 		out = append(out, versionBound{op, splitVersion(number)})
 	}
