@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 
 	"github.com/spanwarden/spanwarden/internal/genai"
+	"github.com/spanwarden/spanwarden/internal/trust"
 	"github.com/spanwarden/spanwarden/processor/genaiprocessor/internal/metadata"
 )
 
@@ -55,11 +56,14 @@ func (p *genaiProcessor) Capabilities() consumer.Capabilities {
 // ConsumeTraces may be called concurrently. A batch that next refuses may be
 // sent again: reading is idempotent by action id.
 func (p *genaiProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	if !p.trust {
+	opts := p.opts
+	if own := trust.Marked(ctx); own {
+		opts.IgnoreCanonical = false
+	} else if !p.trust {
 		p.tel.ProcessorGenaiForged.Add(ctx, disown(td))
 	}
 	batch := p.batches.Get().(*genai.Batch)
-	batch.Decode(td, &p.opts)
+	batch.Decode(td, &opts)
 	evicted := p.resolve(batch)
 	for i := range batch.Items {
 		batch.Items[i].Write()

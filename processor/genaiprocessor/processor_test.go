@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/spanwarden/spanwarden/internal/attr"
+	"github.com/spanwarden/spanwarden/internal/trust"
 	"github.com/spanwarden/spanwarden/processor/genaiprocessor/internal/metadata"
 	"github.com/spanwarden/spanwarden/processor/genaiprocessor/internal/metadatatest"
 )
@@ -173,4 +174,22 @@ func TestForgedAttributes(t *testing.T) {
 		require.NoError(t, p.Shutdown(t.Context()))
 		require.NoError(t, tel.Shutdown(context.Background()))
 	}
+}
+
+// What this process made itself keeps what it says of itself.
+func TestOwnDecisionPasses(t *testing.T) {
+	sink := new(consumertest.TracesSink)
+	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), createDefaultConfig(), sink)
+	require.NoError(t, err)
+	td := ptrace.NewTraces()
+	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	ss.Scope().SetName(attr.Scope)
+	ss.Spans().AppendEmpty().Attributes().PutStr(attr.DecisionEffect, "deny")
+	require.NoError(t, p.ConsumeTraces(trust.Mark(t.Context()), td))
+	eachSpan(sink.AllTraces()[0], func(s ptrace.Span) {
+		got := s.Attributes().AsRaw()
+		assert.Equal(t, "deny", got[attr.DecisionEffect])
+		assert.Equal(t, "decision", got[attr.ActionKind])
+	})
+	require.NoError(t, p.Shutdown(t.Context()))
 }
