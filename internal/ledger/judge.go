@@ -81,7 +81,7 @@ func (l *Ledger) calmDown(a *account, c *cell, b *Budget, p *Projection, burning
 	if !c.projected && !c.mayWarn {
 		return events
 	}
-	if burning || p.High >= rearmShare*b.Limit.In(b.Unit) {
+	if burning || p.high(c, b, now) >= rearmShare*b.Limit.In(b.Unit) {
 		c.calm = 0
 		return events
 	}

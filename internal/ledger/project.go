@@ -46,6 +46,19 @@ func (c *cell) project(b *Budget, now int64) (Projection, bool) {
 	return out, enough
 }
 
+// high is the high end of the projection for the question whether it is over.
+// Idle time counts here: the long rate falls while nothing is spent, where
+// project keeps the one of the last charge.
+func (p *Projection) high(c *cell, b *Budget, now int64) float64 {
+	if p.High == 0 || c.now.first == 0 || now <= c.now.last {
+		return p.High
+	}
+	t := c.at(b, now)
+	spent := t.in(b).Float()
+	long := spent / seconds(now-c.now.first)
+	return (spent + max(long, p.RateShort*b.Unit.Scale())*p.Horizon.Seconds()) / b.Unit.Scale()
+}
+
 // fade is the share of an amount that is left after so many half-lives.
 func fade(halves float64) float64 {
 	if halves == 0 {

@@ -77,7 +77,9 @@ func (l *Ledger) forgive(k accountKey, budget string, pardon uint64) {
 		return
 	}
 	for _, c := range a.cells {
-		if c.budget == budget {
+		// A rolling window may have let go of what was exceeded: then nothing is
+		// left to forgive, and the next time is another.
+		if c.budget == budget && (c.exceeded || pardon < gravity("limit")) {
 			c.pardon = max(c.pardon, pardon)
 		}
 	}
