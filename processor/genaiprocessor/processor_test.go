@@ -184,7 +184,9 @@ func TestOwnDecisionPasses(t *testing.T) {
 	td := ptrace.NewTraces()
 	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
 	ss.Scope().SetName(attr.Scope)
-	ss.Spans().AppendEmpty().Attributes().PutStr(attr.DecisionEffect, "deny")
+	a := ss.Spans().AppendEmpty().Attributes()
+	a.PutStr(attr.DecisionID, "01JD")
+	a.PutStr(attr.DecisionEffect, "deny")
 	require.NoError(t, p.ConsumeTraces(trust.Mark(t.Context()), td))
 	eachSpan(sink.AllTraces()[0], func(s ptrace.Span) {
 		got := s.Attributes().AsRaw()
