@@ -38,11 +38,16 @@ func (r *records) flush(emit func(*Encoded) error) error {
 
 // settles tells whether the span is a settle span, which is nobody's action: it
 // only carries what spanwarden itself found. One that carries nothing of ours, or
-// that is an action to whoever reads spans, is stored as one: no agent hides an
-// action by its name.
+// that says anything in others' words, is stored: no agent hides an action by its
+// name.
 func settles(it *genai.Item) bool {
-	if it.Span.Name() != attr.SettleSpan || it.Scope.Name() != attr.Scope || it.Action.Kind != genai.KindOther {
+	if it.Span.Name() != attr.SettleSpan || it.Scope.Name() != attr.Scope {
 		return false
+	}
+	for k := range it.Span.Attributes().All() {
+		if !strings.HasPrefix(k, attr.Prefix) {
+			return false
+		}
 	}
 	for _, ev := range it.Span.Events().All() {
 		if strings.HasPrefix(ev.Name(), attr.Prefix) {
