@@ -107,4 +107,3 @@ func (f *findings) complain(now time.Time, r *extract.Result) {
 func label(name, value string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attribute.String(name, value)))
 }
-
