@@ -44,7 +44,7 @@ func (j *judge) linkEdges(r *run) {
 		e.grade = linkGrade(l)
 		e.grant = grantOf{
 			scope: l.Scope, scopeKnown: l.Scope != nil, constraints: l.Constraints, from: l.NotBefore, until: l.ExpiresAt,
-			depth: l.MaxDepth, by: l.GrantedBy, ok: l.ApprovedBy, credential: l.Credential,
+			depth: l.MaxDepth, by: l.GrantedBy, ok: l.ApprovedBy, credential: l.Credential, credentialType: l.CredentialType, digest: l.Digest,
 		}
 		if e.id == "" && l.Type != Join && l.Type != Reauthorise && r.rec.singleLink() {
 			e.id = r.rec.Run.DelegationID // the convention repeats the keys on the span
@@ -516,6 +516,7 @@ func (e *edge) registered(g *Grant) {
 	e.grant = grantOf{
 		source: "registered", scope: g.Scope, scopeKnown: true, constraints: g.Constraints, from: g.NotBefore, until: g.ExpiresAt,
 		revoked: g.RevokedAt, depth: g.MaxDepth, by: g.GrantedBy, ok: g.ApprovedBy, why: g.Purpose, credential: g.Credential,
+		credentialType: g.CredentialType, digest: g.Digest, parent: g.Parent,
 	}
 }
 
@@ -526,7 +527,8 @@ func (e *edge) declared(delegator Entry) {
 		e.grant.from = e.to.rec.Start
 	}
 	if !e.grant.scopeKnown && delegator != nil {
-		e.grant.scope, e.grant.scopeKnown = delegator.Delegation().Scope, true
+		lim := delegator.Delegation()
+		e.grant.scope, e.grant.scopeKnown = lim.Scope, !lim.Unknown
 	}
 }
 
@@ -555,7 +557,7 @@ func (j *judge) standing(e *edge) {
 	}
 	e.authority = true
 	lim := d.Delegation()
-	e.grant = grantOf{source: "standing", scope: lim.Scope, scopeKnown: true, from: e.to.rec.Start, by: "registry:" + e.delegatorName()}
+	e.grant = grantOf{source: "standing", scope: lim.Scope, scopeKnown: !lim.Unknown, from: e.to.rec.Start, by: "registry:" + e.delegatorName()}
 }
 
 // capped holds the edge to the delegator's limits and to the grade that carries

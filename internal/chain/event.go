@@ -53,6 +53,9 @@ type RunView struct {
 	Ancestors     []string
 	Codes         []Code
 	PolicyVersion string
+	DroppedLinks  uint32
+	// Revision counts what was told of the run, from 1; 0 outside events.
+	Revision int
 }
 
 // DelegationView is the edge that gave a run its authority. ID is "" for a
@@ -83,6 +86,10 @@ type EdgeView struct {
 	Credential                     string
 	Depth                          int // of the delegatee; -1 is unknown
 	Codes                          []Code
+	Digest, Parent, CredentialType string
+	RevokedAt                      int64
+	MaxDepth                       Hops
+	Revision                       int // as of its run
 }
 
 // ActionView is the verdict about one tool call.
@@ -104,6 +111,7 @@ type ActionView struct {
 	Note                         string
 	Rule, DecisionID, ApprovalID string
 	PolicyVersion                string
+	Revision                     int // from 1; 0 outside events
 }
 
 // State is that of a chain.
@@ -178,6 +186,8 @@ func (f *Finding) key() findingKey { return findingKey{f.Code, f.Chain, f.Accuse
 
 // Parked is a settled chain in a form that survives outside memory.
 type Parked struct {
+	// Name is what to store it under.
+	Name   string
 	Chains []string
 	// Keys are the delegation ids and tasks that may want it back.
 	Keys  []string

@@ -64,15 +64,15 @@ type edge struct {
 
 // grantOf is what an edge allows.
 type grantOf struct {
-	source      string // registered, declared, standing, own
-	scope       []string
-	scopeKnown  bool
-	constraints string
-	from, until int64 // 0 is open
-	revoked     int64
-	depth       Hops
-	by, ok, why string
-	credential  string
+	source                                     string // registered, declared, standing, own
+	scope                                      []string
+	scopeKnown                                 bool
+	constraints                                string
+	from, until                                int64 // 0 is open
+	revoked                                    int64
+	depth                                      Hops
+	by, ok, why                                string
+	credential, credentialType, digest, parent string
 }
 
 // unites reports whether an edge makes its two runs parts of one chain.

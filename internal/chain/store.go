@@ -9,6 +9,7 @@ type node struct {
 	off, size  uint32  // of the encoded record in the trace's data; size 0 is none
 	open       int32   // the node that opens the run around it; see the constants
 	told       uint32  // digest of what was last told about it
+	revision   uint16  // how often something else was told about it
 	works      bool
 	lost       bool // counted as outside any run
 }

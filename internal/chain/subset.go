@@ -17,6 +17,9 @@ func (j *judge) checkScope(e *edge) {
 		return
 	}
 	lim := d.Delegation()
+	if lim.Unknown {
+		return
+	}
 	for _, item := range e.grant.scope {
 		s := d.Scope(item, e.grant.constraints)
 		if s == nil {

@@ -32,6 +32,9 @@ func (n *node) changed(b []byte) bool {
 		return false
 	}
 	n.told = sum
+	if n.revision < 1<<16-1 {
+		n.revision++
+	}
 	return true
 }
 
@@ -44,9 +47,11 @@ func (e *Engine) tellRun(j *judge, r *run) {
 		return
 	}
 	v := j.runView(r)
+	v.Revision = int(r.tr.nodes[r.node].revision)
 	e.pending = append(e.pending, Event{Type: RunResolved, Run: &v})
 	for _, ed := range append(slices.Clip(r.edges), r.hints...) {
 		v := j.edgeView(ed)
+		v.Revision = int(r.tr.nodes[r.node].revision)
 		e.pending = append(e.pending, Event{Type: EdgeFound, Edge: &v})
 	}
 }
@@ -102,10 +107,12 @@ func (e *Engine) tellAction(j *judge, a *action) {
 	w.s(a.run.chain)
 	e.buf = w.b
 	t := j.e.traces[a.rec.Ref.Trace]
-	if i := t.find(a.rec.Ref.Span); !t.nodes[i].changed(e.buf) {
+	i := t.find(a.rec.Ref.Span)
+	if !t.nodes[i].changed(e.buf) {
 		return
 	}
 	v := j.actionView(a)
+	v.Revision = int(t.nodes[i].revision)
 	e.pending = append(e.pending, Event{Type: ActionJudged, Action: &v})
 }
 

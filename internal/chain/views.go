@@ -12,6 +12,7 @@ func (j *judge) runView(r *run) RunView {
 		Tenant: r.rec.Tenant, Session: r.rec.Session, Start: r.rec.Start, End: r.rec.End,
 		Chain: r.chain, Root: r.root, Segment: r.segment.rec.Ref, Depth: r.depth, Principal: r.principal,
 		Delegation: r.delegation(), Ancestors: j.agentsAbove(r), Codes: slices.Clone(r.codes),
+		DroppedLinks: r.rec.Run.Dropped,
 	}
 	return v
 }
@@ -76,6 +77,7 @@ func (j *judge) edgeView(e *edge) EdgeView {
 		DelegatingSpan: e.asked, DelegationID: e.id, Grade: e.grade, Authority: e.authority && !e.cut, Source: e.grant.source,
 		Scope: slices.Clone(e.grant.scope), Constraints: e.grant.constraints, NotBefore: e.grant.from, ExpiresAt: e.grant.until,
 		GrantedBy: e.grant.by, ApprovedBy: e.grant.ok, Purpose: e.grant.why, Credential: e.grant.credential,
+		Digest: e.grant.digest, Parent: e.grant.parent, CredentialType: e.grant.credentialType, RevokedAt: e.grant.revoked, MaxDepth: e.grant.depth,
 		Depth: e.to.depth, Codes: slices.Clone(e.codes),
 	}
 	if e.grant.source == "own" {
