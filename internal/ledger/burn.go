@@ -61,9 +61,6 @@ func (c *cell) burn(b *Budget, e *entry, amount float64) {
 
 func (r *burnRing) add(width, end int64, amount float64, calls uint32) {
 	n := end / width
-	if n < 0 {
-		return // a span from before 1970 has no pace to speak of
-	}
 	if n > r.newest {
 		for i := max(0, r.newest+1, n-burnSlots+1); i <= n; i++ {
 			r.amount[i%burnSlots], r.calls[i%burnSlots] = 0, 0
@@ -91,7 +88,7 @@ func (r *burnRing) sum(width, now int64, slots int64) (amount float64, calls uin
 // burning returns the first pair, fastest first, that burns above its threshold
 // in both windows and above the floors in the long one.
 func (c *cell) burning(b *Budget, now int64) (*Burn, bool) {
-	if b.projection == nil || len(c.burns) == 0 || b.Limit == (Sum{}) {
+	if b.projection == nil || len(c.burns) == 0 || len(c.burns) != len(b.pairs) || b.Limit == (Sum{}) {
 		return nil, false
 	}
 	pace := b.Limit.Float() / b.period.length().Seconds()

@@ -68,7 +68,7 @@ func (l *Ledger) ease(a *account, c *cell, b *Budget, observed Sum, now int64, e
 		c.exceeded, c.pardon = false, 0
 		over(BudgetExceeded, "limit")
 	}
-	if c.warned > 0 && !c.exceeded && observed.Float() < rearmShare*b.WarnAt[0]*b.Limit.Float() {
+	if c.warned > 0 && !c.exceeded && len(b.WarnAt) > 0 && observed.Float() < rearmShare*b.WarnAt[0]*b.Limit.Float() {
 		c.warned = 0
 		over(BudgetWarning, "warn_at")
 	}
