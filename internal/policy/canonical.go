@@ -65,8 +65,7 @@ func canonicalResource(s string) (canonical string, ambiguous bool) {
 	case scheme == "" && strings.HasPrefix(s, "/"):
 		return canonicalURL("file", "//"+s)
 	case scheme == "":
-		path, ambiguous := canonicalPath(s, false)
-		return path, ambiguous
+		return canonicalRelative(s)
 	case strings.HasPrefix(rest, "//") || slashed[scheme]:
 		return canonicalURL(scheme, rest)
 	case scheme == "mailto":
@@ -75,6 +74,17 @@ func canonicalResource(s string) (canonical string, ambiguous bool) {
 		text, ambiguous := decodeOnce(rest)
 		return scheme + ":" + text, ambiguous
 	}
+}
+
+// canonicalRelative takes what has neither scheme nor root. What has one only
+// once it is decoded is ambiguous, and matched as what it then is.
+func canonicalRelative(s string) (string, bool) {
+	path, ambiguous := canonicalPath(s, false)
+	if scheme, _ := splitScheme(path); scheme != "" || strings.HasPrefix(path, "/") || windowsPath(path) {
+		path, _ = canonicalResource(path)
+		return path, true
+	}
+	return path, ambiguous
 }
 
 // isCanonical recognises without work what canonicalResource would not change:
@@ -141,8 +151,8 @@ func canonicalURL(scheme, rest string) (string, bool) {
 	switch {
 	case scheme != "file" && slashed[scheme]:
 		rest = "//" + strings.TrimLeft(rest, "/") // as browsers read http:/host
-	case scheme == "file" && strings.HasPrefix(rest, "/") && !strings.HasPrefix(rest, "//"):
-		rest = "//" + rest // file:/path
+	case scheme == "file" && !strings.HasPrefix(rest, "//"):
+		rest = "///" + strings.TrimPrefix(rest, "/") // file:/path
 	}
 	authority, path, tail := "", rest, ""
 	if after, ok := strings.CutPrefix(rest, "//"); ok {
@@ -156,6 +166,7 @@ func canonicalURL(scheme, rest string) (string, bool) {
 		path, tail = path[:cut], path[cut:]
 	}
 	host, bad := canonicalHost(scheme, authority)
+	bad = bad || host == "" && scheme != "file" && slashed[scheme]
 	path, worse := canonicalPath(path, true)
 	tail, worst := decodeOnce(tail)
 	return scheme + "://" + host + path + tail, bad || worse || (worst && controls(tail))
