@@ -3,6 +3,8 @@ package governanceextension
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -35,7 +37,24 @@ type Config struct {
 	// Rebuild is the audit store from which spend is counted again when the state
 	// is gone.
 	Rebuild RebuildConfig `mapstructure:"rebuild"`
-	Limits  LimitsConfig  `mapstructure:"limits"`
+	// Chains says when delegation chains are judged, for the delegation processor.
+	Chains ChainsConfig `mapstructure:"chains"`
+	Limits LimitsConfig `mapstructure:"limits"`
+
+	_ struct{}
+}
+
+// ChainsConfig says when a delegation chain is settled and what carries authority.
+type ChainsConfig struct {
+	// Settle is how long a chain is idle before its verdict is final. Default 60s.
+	Settle time.Duration `mapstructure:"settle"`
+	// MaxOpen is the longest a chain stays open. Default 1h.
+	MaxOpen time.Duration `mapstructure:"max_open"`
+	// MinGrade is the weakest evidence that may carry authority: verified,
+	// declared, structural or correlated. Default correlated.
+	MinGrade string `mapstructure:"min_grade"`
+	// SnapshotInterval is how often chains are stored. Default 30s.
+	SnapshotInterval time.Duration `mapstructure:"snapshot_interval"`
 
 	_ struct{}
 }
@@ -65,6 +84,10 @@ type LimitsConfig struct {
 	// Open is how many charges wait for an agent, a session or ancestors that were
 	// unknown when they came. Default 100000.
 	Open int `mapstructure:"open"`
+	// Chains is how many delegation chains are open at once, and Spans how many
+	// spans are held for them. Defaults 100000 and 4000000.
+	Chains int `mapstructure:"chains"`
+	Spans  int `mapstructure:"spans"`
 	// Findings is how many findings wait for a pipeline, and how many are kept to
 	// answer a retry alike. Default 10000.
 	Findings int `mapstructure:"findings"`
@@ -98,9 +121,27 @@ func (c *Config) Validate() error {
 	positive("keys", c.Limits.Keys)
 	positive("actions", c.Limits.Actions)
 	positive("open", c.Limits.Open)
+	positive("chains", c.Limits.Chains)
+	positive("spans", c.Limits.Spans)
 	positive("findings", c.Limits.Findings)
 	positive("series", c.Limits.Series)
-	errs = append(errs, c.Rebuild.validate())
+	errs = append(errs, c.Rebuild.validate(), c.Chains.validate())
+	return errors.Join(errs...)
+}
+
+func (c *ChainsConfig) validate() error {
+	var errs []error
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{{"settle", c.Settle}, {"max_open", c.MaxOpen}, {"snapshot_interval", c.SnapshotInterval}} {
+		if d.value <= 0 {
+			errs = append(errs, fmt.Errorf("chains::%s: must be positive, not %s", d.key, d.value))
+		}
+	}
+	if grades := []string{"verified", "declared", "structural", "correlated"}; !slices.Contains(grades, c.MinGrade) {
+		errs = append(errs, fmt.Errorf("chains::min_grade: want one of %s, not %q", strings.Join(grades, ", "), c.MinGrade))
+	}
 	return errors.Join(errs...)
 }
 

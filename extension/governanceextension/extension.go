@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/spanwarden/spanwarden/extension/governanceextension/internal/metadata"
+	"github.com/spanwarden/spanwarden/internal/governance/lineage"
 	"github.com/spanwarden/spanwarden/internal/governance/policies"
 	"github.com/spanwarden/spanwarden/internal/ledger"
 	"github.com/spanwarden/spanwarden/internal/policy"
@@ -32,8 +33,11 @@ type governor struct {
 	now  func() time.Time
 	wake chan struct{}
 
+	chains *chains
+
 	mu         sync.Mutex
 	book       *book
+	orphans    *orphans
 	outbox     [][]byte
 	broken     bool         // memory is ahead of the storage: read the storage again
 	loss       *ledger.Halt // of everything, as the state was gone; nil mostly
@@ -53,7 +57,10 @@ type governor struct {
 	tasks    sync.WaitGroup
 }
 
-var _ policies.Registry = (*governor)(nil)
+var (
+	_ policies.Registry = (*governor)(nil)
+	_ lineage.Chains    = (*governor)(nil)
+)
 
 func newExtension(set extension.Settings, cfg *Config) (*governor, error) {
 	tel, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
@@ -62,9 +69,10 @@ func newExtension(set extension.Settings, cfg *Config) (*governor, error) {
 	}
 	return &governor{
 		cfg: cfg, id: set.ID, log: set.Logger, set: set.TelemetrySettings, tel: tel, now: time.Now,
-		wake:  make(chan struct{}, 1),
-		book:  newBook(cfg.Limits),
-		sinks: map[int]consumer.Traces{},
+		wake: make(chan struct{}, 1),
+		book: newBook(cfg.Limits), orphans: newOrphans(cfg.Limits.Open),
+		chains: newChains(cfg),
+		sinks:  map[int]consumer.Traces{},
 	}, nil
 }
 
@@ -176,6 +184,12 @@ func (e *governor) begin(ctx context.Context, files *policyFiles, rules *compile
 			return err
 		}
 	}
+	if err := e.loadChains(ctx); err != nil {
+		return err
+	}
+	if h := e.Policies(); h.Len() > 0 {
+		e.chains.follow(h, e.now(), e.now())
+	}
 	if err := e.takePolicy(files, rules); err != nil {
 		return err
 	}
@@ -203,6 +217,8 @@ func (e *governor) Shutdown(ctx context.Context) error {
 	}
 	var err error
 	if !e.broken {
+		e.chains.due = time.Time{}
+		e.storeChains(true)
 		err = s.checkpoint(ctx, e.book.snapshot())
 	}
 	return errors.Join(err, s.client.Close(ctx))
@@ -212,6 +228,8 @@ func (e *governor) Shutdown(ctx context.Context) error {
 func (e *governor) run(ctx context.Context) {
 	tick := time.NewTicker(e.cfg.TickInterval)
 	defer tick.Stop()
+	snapshot := time.NewTicker(e.cfg.Chains.SnapshotInterval)
+	defer snapshot.Stop()
 	reload := make(<-chan time.Time)
 	if e.cfg.ReloadInterval > 0 && e.cfg.Budgets+e.cfg.Registry != "" {
 		t := time.NewTicker(e.cfg.ReloadInterval)
@@ -223,8 +241,11 @@ func (e *governor) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			e.tick(ctx)
+			e.unpark(ctx)
+			e.tick(ctx, false)
 			e.deliver(ctx)
+		case <-snapshot.C:
+			e.tick(ctx, true)
 		case <-reload:
 			e.reload(ctx)
 			e.deliver(ctx)
@@ -234,13 +255,15 @@ func (e *governor) run(ctx context.Context) {
 	}
 }
 
-func (e *governor) tick(ctx context.Context) {
+// tick ends what time ends, and stores chains.
+func (e *governor) tick(ctx context.Context, snapshot bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ready(ctx) != nil {
 		return // the next charge or tick tries again
 	}
 	e.post(e.book.tick(e.now()))
+	e.storeChains(snapshot)
 	e.limitsHit()
 	_ = e.commit(ctx)
 }

@@ -21,7 +21,10 @@ func createDefaultConfig() component.Config {
 		TickInterval:   5 * time.Second,
 		MaxSkew:        time.Minute,
 		Rebuild:        RebuildConfig{Since: 35 * 24 * time.Hour, Timeout: 10 * time.Minute},
-		Limits:         LimitsConfig{Keys: 200_000, Actions: 1_000_000, Open: 100_000, Findings: 10_000, Series: 1_000},
+		Chains:         ChainsConfig{Settle: time.Minute, MaxOpen: time.Hour, MinGrade: "correlated", SnapshotInterval: 30 * time.Second},
+		Limits: LimitsConfig{
+			Keys: 200_000, Actions: 1_000_000, Open: 100_000, Chains: 100_000, Spans: 4_000_000, Findings: 10_000, Series: 1_000,
+		},
 	}
 }
 

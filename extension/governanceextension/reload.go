@@ -91,6 +91,7 @@ func (e *governor) takeRegistry(files *policyFiles, next *policy.Registry) {
 	now := e.now()
 	history = history.Add(now, next)
 	e.policies.Store(&history)
+	e.chains.follow(history, now, now)
 	e.versions = append(e.versions, storedVersion{now, files.registry})
 	e.storeVersions()
 	c := change{kind: "registry", version: next.Version(), previous: versionOf(before)}

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/spanwarden/spanwarden/internal/attr"
+	"github.com/spanwarden/spanwarden/internal/chain"
 	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/governance"
 	"github.com/spanwarden/spanwarden/internal/ledger"
@@ -30,17 +31,24 @@ func (e *governor) Charge(ctx context.Context, charges []governance.Charge, verd
 			skewed++
 		}
 		v := e.book.charge(c)
+		if c.Root == "" && e.chains.used.Load() {
+			e.adopt(c)
+		}
 		if v.Duplicate {
 			duplicates++
 		}
 		verdicts = append(verdicts, v)
 	}
 	// A halt that this batch brought about concerns the batch too.
+	var marks []chain.Mark
 	for i := range charges {
+		v := &verdicts[first+i]
 		if f, ok := e.afterHalt(&charges[i]); ok {
-			verdicts[first+i].Findings = append(verdicts[first+i].Findings, f)
+			v.Findings = append(v.Findings[:len(v.Findings):len(v.Findings)], f)
 		}
+		marks = append(marks, marksOf(v.Findings)...)
 	}
+	e.chains.mark(e.now(), marks)
 	if err := e.commit(ctx); err != nil {
 		return verdicts[:first], err
 	}
@@ -48,6 +56,28 @@ func (e *governor) Charge(ctx context.Context, charges []governance.Charge, verd
 	e.charged(ctx, len(charges)-duplicates, resultCharged)
 	e.charged(ctx, duplicates, resultDuplicate)
 	return verdicts, nil
+}
+
+// adopt charges the ancestors of an action, now if its run is known, else when
+// it becomes known.
+func (e *governor) adopt(c *governance.Charge) {
+	late := *c
+	if e.withLineage(&late) {
+		e.post(e.book.charge(&late).Findings)
+		return
+	}
+	e.orphans.add(c)
+}
+
+// marksOf are reasons of the chain that the accused action belongs to.
+func marksOf(fs []finding.Finding) (out []chain.Mark) {
+	codes := map[finding.Type]chain.Code{finding.BoundaryAfterHalt: chain.AfterHaltAction, finding.BudgetExceeded: chain.BudgetExceeded}
+	for i := range fs {
+		if code, ok := codes[fs[i].Type]; ok && fs[i].State == finding.Firing && fs[i].Severity != finding.Info {
+			out = append(out, chain.Mark{Span: chain.Ref{Trace: chain.TraceID(fs[i].TraceID), Span: chain.SpanID(fs[i].SpanID)}, Code: code, Note: fs[i].Rule})
+		}
+	}
+	return out
 }
 
 // afterHalt tells whether an action began although its scope was halted.

@@ -1,0 +1,235 @@
+package governanceextension
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/spanwarden/spanwarden/internal/chain"
+	"github.com/spanwarden/spanwarden/internal/chain/policyrights"
+	"github.com/spanwarden/spanwarden/internal/governance"
+	"github.com/spanwarden/spanwarden/internal/governance/lineage"
+	"github.com/spanwarden/spanwarden/internal/policy"
+)
+
+// chainsKey holds the chain engine's snapshot, parkedKey one parked chain.
+const chainsKey = "chains"
+
+func parkedKey(name string) string { return "p/" + name }
+
+// chains owns the chain engine. Its lock is taken after the ledger's, where both
+// are needed, and never the other way round.
+type chains struct {
+	mu     sync.Mutex
+	engine *chain.Engine
+	rights *policyrights.Rights
+	parked []*chain.Parked // to be stored
+	wanted []string        // to be taken back
+
+	used    atomic.Bool // a delegation processor observes
+	changed bool        // since the last snapshot
+	due     time.Time   // no snapshot before
+}
+
+func newChains(cfg *Config) *chains {
+	c := &chains{rights: policyrights.New(policy.History{})}
+	var rights chain.Rights = chain.NoRegistry
+	if cfg.Registry != "" {
+		rights = c.rights
+	}
+	c.engine = chain.New(chain.Options{
+		Settle: cfg.Chains.Settle, MaxOpen: cfg.Chains.MaxOpen, MinGrade: chain.Grade(cfg.Chains.MinGrade),
+		Limits: chain.Limit{OpenChains: cfg.Limits.Chains, Spans: cfg.Limits.Spans},
+	}, rights)
+	return c
+}
+
+// follow puts a registry's versions in force. from is when they begin to differ.
+func (c *chains) follow(h policy.History, now, from time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rights.SetHistory(h)
+	c.engine.RegistryChanged(now.UnixNano(), from.UnixNano())
+}
+
+func (c *chains) observe(records []chain.Record, now time.Time) []chain.Event {
+	c.used.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine.Add(now.UnixNano(), records...)
+	return c.flush(now)
+}
+
+// flush returns what follows, less what is between the engine and the storage.
+func (c *chains) flush(now time.Time) []chain.Event {
+	c.changed = true
+	events := c.engine.Flush(now.UnixNano())
+	kept := events[:0]
+	for _, ev := range events {
+		switch ev.Type {
+		case chain.ChainParked:
+			c.parked = append(c.parked, ev.Parked)
+		case chain.Wanted:
+			c.wanted = append(c.wanted, ev.Parked.Name)
+		default:
+			kept = append(kept, ev)
+		}
+	}
+	return kept
+}
+
+func (c *chains) settle(now time.Time) []chain.Event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flush(now)
+}
+
+func (c *chains) resolve(span chain.Ref) lineage.Answer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, ok := c.engine.Resolve(span)
+	return lineage.Answer{Answer: a, Known: ok}
+}
+
+// mark tells the engine what the ledger found about actions.
+func (c *chains) mark(now time.Time, marks []chain.Mark) {
+	if len(marks) == 0 || !c.used.Load() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine.AddMarks(now.UnixNano(), marks...)
+}
+
+// Observe implements the interface of internal/governance/lineage.
+func (e *governor) Observe(records []chain.Record) []chain.Event {
+	events := e.chains.observe(records, e.now())
+	e.afterResolve(events)
+	return events
+}
+
+// Settle implements the interface of internal/governance/lineage.
+func (e *governor) Settle() []chain.Event {
+	events := e.chains.settle(e.now())
+	e.afterResolve(events)
+	return events
+}
+
+// Resolve implements the interface of internal/governance/lineage.
+func (e *governor) Resolve(spans []chain.Ref, answers []lineage.Answer) []lineage.Answer {
+	e.chains.mu.Lock()
+	defer e.chains.mu.Unlock()
+	for _, span := range spans {
+		a, ok := e.chains.engine.Resolve(span)
+		answers = append(answers, lineage.Answer{Answer: a, Known: ok})
+	}
+	return answers
+}
+
+// Chain implements the interface of internal/governance/lineage.
+func (e *governor) Chain(id string) (chain.Page, bool) {
+	e.chains.mu.Lock()
+	defer e.chains.mu.Unlock()
+	return e.chains.engine.Chain(id)
+}
+
+// afterResolve charges the ancestors of actions whose run has become known.
+func (e *governor) afterResolve(events []chain.Event) {
+	var traces []chain.TraceID
+	for i := range events {
+		if r := events[i].Run; events[i].Type == chain.RunResolved && r != nil {
+			traces = append(traces, r.Run.Trace)
+		}
+	}
+	if len(traces) == 0 {
+		return
+	}
+	ctx := context.Background() // no request waits for it
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ready(ctx) != nil {
+		return // they stay open and are tried when the next run is resolved
+	}
+	for _, c := range e.orphans.take(traces, e.withLineage) {
+		v := e.book.charge(c)
+		e.post(v.Findings)
+	}
+	_ = e.commit(ctx)
+}
+
+// withLineage completes a charge by what is known of its run; false if the run's
+// ancestors are not all known yet.
+func (e *governor) withLineage(c *governance.Charge) bool {
+	a := e.chains.resolve(chain.Ref{Trace: chain.TraceID(c.TraceID), Span: chain.SpanID(c.SpanID)})
+	if !a.Known || !a.Resolved {
+		return false
+	}
+	c.Root = a.Chain
+	// The run of the agent itself came late as well: the ledger takes it as one
+	// more driver of the same name.
+	c.Ancestors = append([]string{c.Agent}, a.Ancestors...)
+	c.AncestorRuns = make([]string, len(c.Ancestors))
+	c.AncestorRuns[0] = a.Run.String()
+	return true
+}
+
+// storeChains queues parked chains, and a snapshot where something changed, for
+// the storage. It is called under the ledger's lock, which guards the store.
+func (e *governor) storeChains(snapshot bool) {
+	c := e.chains
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.parked {
+		e.book.store.queue(storage.SetOperation(parkedKey(p.Name), p.Data))
+	}
+	c.parked = nil
+	began := e.now()
+	if !snapshot || !c.changed || !c.used.Load() || !e.book.store.enabled() || began.Before(c.due) {
+		return
+	}
+	e.book.store.queue(storage.SetOperation(chainsKey, c.engine.Snapshot()))
+	c.changed = false
+	// Snapshots take at most a twentieth of the time, whatever they grow to.
+	c.due = began.Add(20 * e.now().Sub(began))
+}
+
+// loadChains reads what storeChains wrote.
+func (e *governor) loadChains(ctx context.Context) error {
+	if !e.book.store.enabled() {
+		return nil
+	}
+	raw, err := e.book.store.client.Get(ctx, chainsKey)
+	if err != nil || raw == nil {
+		return err
+	}
+	if err := e.chains.engine.Restore(raw); err != nil {
+		return fmt.Errorf("%s: %w", chainsKey, err)
+	}
+	e.chains.used.Store(true)
+	return nil
+}
+
+// unpark takes back chains that were met again. It reads the storage without the
+// ledger's lock: what is parked is not written again before it is taken back.
+func (e *governor) unpark(ctx context.Context) {
+	c := e.chains
+	c.mu.Lock()
+	names := c.wanted
+	c.wanted = nil
+	c.mu.Unlock()
+	for _, name := range names {
+		raw, err := e.book.store.client.Get(ctx, parkedKey(name))
+		if err == nil && raw != nil {
+			c.mu.Lock()
+			err = c.engine.Unpark(e.now().UnixNano(), raw)
+			c.mu.Unlock()
+		}
+		if err != nil {
+			e.stateFailed(fmt.Errorf("parked chain %s: %w", name, err))
+		}
+	}
+}
