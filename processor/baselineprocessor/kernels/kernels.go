@@ -16,6 +16,8 @@ type (
 	NoveltyVerdict = novelty.Verdict
 	// Values is what is known of one argument, or of the tools of an agent.
 	Values = novelty.Values
+	// Ever remembers roughly what an agent ever used.
+	Ever = novelty.Ever
 	// HashKey is the secret under which content is hashed.
 	HashKey = novelty.Key
 )
@@ -23,7 +25,13 @@ type (
 // NoveltyDefaults returns the parameters that the processor runs with.
 func NoveltyDefaults() NoveltyParams { return novelty.Defaults() }
 
+// NoveltyReviewed returns them for a history that somebody vouches for.
+func NoveltyReviewed() NoveltyParams { return novelty.Reviewed() }
+
 // ToolSurprise returns how surprising it is that a session uses a tool.
 func ToolSurprise(tools *Values, hash uint32) (nats float64, first bool) {
 	return novelty.ToolSurprise(tools, hash)
 }
+
+// HasSideEffect guesses from a tool's name whether it changes anything.
+func HasSideEffect(tool string) bool { return novelty.HasSideEffect(tool) }

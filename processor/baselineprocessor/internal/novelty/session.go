@@ -14,11 +14,27 @@ type Params struct {
 	PromptWords   int // 64-bit words of the filter of what the user said; a power of two
 	ToolWords     int // of what tools returned
 	Uses          int // values of one session that are remembered until it ends
+	EverWords     int // of each of the two filters of what an agent ever used
+	// EverNats is the surprise in nats, on top, of a value that no argument of the
+	// agent ever had.
+	EverNats float64
 }
 
-// Defaults are the values that AgentDyn was measured with.
+// Defaults are the values that AgentDyn was measured with, and the quarantine: a
+// value counts as known after three sessions on two days.
 func Defaults() Params {
-	return Params{MinSessions: 5, KnownSessions: 1, KnownDays: 1, PromptWords: 128, ToolWords: 256, Uses: 128}
+	return Params{
+		MinSessions: 5, KnownSessions: 3, KnownDays: 2, PromptWords: 128, ToolWords: 256, Uses: 128,
+		EverWords: 128, EverNats: 2,
+	}
+}
+
+// Reviewed is Defaults for a history that somebody vouches for: one session makes
+// a value known.
+func Reviewed() Params {
+	p := Defaults()
+	p.KnownSessions, p.KnownDays = 1, 1
+	return p
 }
 
 // Origin says where a value came from.
@@ -95,9 +111,9 @@ type Verdict struct {
 }
 
 // Call judges the arguments of a call and notes them. ifYoung is the surprise in
-// nats of a value of an argument too young to judge. The call's own result must
+// nats of a value of an argument too young to judge; ever may be nil. The call's own result must
 // not be noted before.
-func (s *Session) Call(k Key, p Params, arguments string, ifYoung float64, look Lookup) Verdict {
+func (s *Session) Call(k Key, p Params, arguments string, ifYoung float64, ever *Ever, look Lookup) Verdict {
 	var best Verdict
 	var buf [maxValue + 8]byte
 	whole := values(arguments, func(argument, value string) {
@@ -105,7 +121,7 @@ func (s *Session) Call(k Key, p Params, arguments string, ifYoung float64, look 
 		if len(text) == 0 {
 			return
 		}
-		v := s.judge(k, p, argument, string(text), ifYoung, look)
+		v := s.judge(k, p, argument, string(text), ifYoung, ever, look)
 		if v.Score > best.Score {
 			best = v
 		}
@@ -114,7 +130,7 @@ func (s *Session) Call(k Key, p Params, arguments string, ifYoung float64, look 
 	return best
 }
 
-func (s *Session) judge(k Key, p Params, argument, text string, ifYoung float64, look Lookup) (v Verdict) {
+func (s *Session) judge(k Key, p Params, argument, text string, ifYoung float64, ever *Ever, look Lookup) (v Verdict) {
 	model, id := look(argument)
 	kind, name := entity(text)
 	hash := uint32(k.Sum(kind + name))
@@ -129,6 +145,9 @@ func (s *Session) judge(k Key, p Params, argument, text string, ifYoung float64,
 		if nats, known := model.Surprise(p, hash); known {
 			v.Surprise, v.Provenance = nats, model.Provenance()
 		}
+	}
+	if ever != nil && !ever.has(hash) {
+		v.Surprise += p.EverNats
 	}
 	v.Argument, v.Score = argument, v.Surprise+v.Provenance
 	return v

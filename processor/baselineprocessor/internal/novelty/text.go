@@ -45,7 +45,7 @@ func canonical(dst []byte, s string) []byte {
 // canonical text.
 func entity(v string) (kind, name string) {
 	if local, domain, ok := strings.Cut(v, "@"); ok && local != "" && isHost(domain) && !strings.ContainsAny(local, " /:,;") {
-		return "email@", domain
+		return "email@", v
 	}
 	rest, url := v, false
 	if scheme, after, ok := strings.Cut(v, "://"); ok && scheme != "" && !strings.ContainsAny(scheme, " ./") {
