@@ -121,7 +121,7 @@ func (a *account) counted(b *Budget, start time.Time, now int64) totals {
 // of which there are few, in the period that holds now: what a gauge exports. A
 // budget that nobody has charged yet is visited once, with 0, under the only key
 // that it can be about or else under none; so there is a series from load on.
-// Keys in storage are not visited. The order is of no meaning.
+// Keys in storage and budgets per run or session are not visited. The order is of no meaning.
 func (l *Ledger) EachBalance(now time.Time, visit func(*Balance)) {
 	seen := make(map[*Budget]bool, len(l.budgets.list))
 	l.rings[1].each(func(a *account) {
@@ -137,7 +137,7 @@ func (l *Ledger) EachBalance(now time.Time, visit func(*Balance)) {
 		}
 	})
 	for _, b := range l.budgets.list {
-		if seen[b] || b.Scope > Agent {
+		if seen[b] || b.Scope > Agent || b.period.part() != partNone {
 			continue
 		}
 		k := accountKey{scope: b.Scope, tenant: b.only(Tenant), key: b.only(b.Scope)}

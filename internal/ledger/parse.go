@@ -46,8 +46,11 @@ func ParseBudgets(name string, data []byte) (*Budgets, error) {
 	sum := sha256.Sum256(data)
 	out := &Budgets{version: "sha256:" + hex.EncodeToString(sum[:8]), timezone: time.UTC}
 	root, err := document(name, data)
-	if err != nil || root == nil {
-		return out, err
+	switch {
+	case err != nil:
+		return nil, err
+	case root == nil:
+		return out, nil
 	}
 	var f faults
 	f.file, f.node = name, root

@@ -69,22 +69,67 @@ func (p period) String() string { return p.text }
 func (p period) calendar() bool { return p.kind >= hour && p.kind <= month }
 
 // bounds returns the calendar period that holds t. Days are days of the time
-// zone: they last 23 or 25 hours where the clocks change.
+// zone: they last 23 or 25 hours where the clocks change. Periods follow each
+// other without a gap or an overlap, whatever the clocks do.
 func (p period) bounds(t time.Time) (start, end time.Time) {
 	l := t.In(p.loc)
+	if p.kind == hour {
+		return hourOf(l)
+	}
 	y, m, d := l.Date()
+	step := func(n int) time.Time { return midnight(y, m, d+n, p.loc) }
 	switch p.kind {
-	case hour:
-		// Counted back in real time, as one local hour may exist twice.
-		start = l.Add(-time.Duration(l.Minute())*time.Minute - time.Duration(l.Second())*time.Second - time.Duration(l.Nanosecond()))
-		return start, start.Add(time.Hour)
 	case week:
 		d -= (int(l.Weekday()) + 6) % 7
-		return time.Date(y, m, d, 0, 0, 0, 0, p.loc), time.Date(y, m, d+7, 0, 0, 0, 0, p.loc)
+		step = func(n int) time.Time { return midnight(y, m, d+7*n, p.loc) }
 	case month:
-		return time.Date(y, m, 1, 0, 0, 0, 0, p.loc), time.Date(y, m+1, 1, 0, 0, 0, 0, p.loc)
+		step = func(n int) time.Time { return midnight(y, m+time.Month(n), 1, p.loc) }
+	}
+	// Clocks that went back over midnight show the old date once more.
+	n := 0
+	for !t.Before(step(n + 1)) {
+		n++
+	}
+	return step(n), step(n + 1)
+}
+
+// hourOf returns the hour of the clock that holds l. Counted in real time, as one
+// local hour may exist twice; a change of clocks by half an hour ends one early.
+func hourOf(l time.Time) (start, end time.Time) {
+	start = l.Add(-time.Duration(l.Minute())*time.Minute - time.Duration(l.Second())*time.Second - time.Duration(l.Nanosecond()))
+	end = start.Add(time.Hour)
+	from, to := l.ZoneBounds()
+	if !from.IsZero() && start.Before(from) {
+		start = from
+	}
+	if !to.IsZero() && end.After(to) {
+		end = to
+	}
+	return start, end
+}
+
+// midnight returns the first instant of a day: 00:00, or later where the clocks
+// skip that, or the first of two.
+func midnight(y int, m time.Month, d int, loc *time.Location) time.Time {
+	t := time.Date(y, m, d, 0, 0, 0, 0, loc)
+	day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	began := func(t time.Time) bool { // whether the clock shows that day, or a later one
+		y, m, d := t.In(loc).Date()
+		return !time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Before(day)
+	}
+	from, to := t.ZoneBounds()
+	switch {
+	case !began(t):
+		return to // 00:00 is skipped, and Date took the hour before
+	case from.IsZero() || t.Sub(from) > 24*time.Hour:
+		return t
+	case began(from.Add(-1)):
+		_, off := from.Add(-1).Zone()
+		return day.Add(-time.Duration(off) * time.Second).In(loc) // 00:00 comes twice
+	case began(from):
+		return from // 00:00 is skipped
 	default:
-		return time.Date(y, m, d, 0, 0, 0, 0, p.loc), time.Date(y, m, d+1, 0, 0, 0, 0, p.loc)
+		return t
 	}
 }
 

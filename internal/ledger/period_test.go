@@ -54,12 +54,51 @@ func TestPeriodsAcrossClockChanges(t *testing.T) {
 	}{
 		{day, time.Date(2026, 3, 29, 12, 0, 0, 0, berlin), 23},
 		{day, time.Date(2026, 10, 25, 12, 0, 0, 0, berlin), 25},
+		{day, time.Date(2026, 10, 26, 12, 0, 0, 0, berlin), 24},
 		{week, time.Date(2026, 3, 29, 12, 0, 0, 0, berlin), 167},
+		{week, time.Date(2026, 10, 25, 23, 59, 59, 999, berlin), 169},
 		{month, time.Date(2026, 3, 31, 23, 59, 0, 0, berlin), 31*24 - 1},
+		{month, time.Date(2026, 10, 1, 0, 0, 0, 0, berlin), 31*24 + 1},
+		{month, time.Date(2028, 2, 29, 0, 0, 0, 0, berlin), 29 * 24},
 		{hour, time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC), 1},
 	} {
 		start, end := period{kind: c.kind, loc: berlin}.bounds(c.at)
 		assert.Equal(t, c.hours, end.Sub(start).Hours(), "%v", c)
 		assert.False(t, c.at.Before(start) || !c.at.Before(end), "%v", c)
+	}
+}
+
+// Periods tile time: each instant is in one, and the next begins where it ends,
+// also where the clocks skip midnight, show it twice, change by half an hour,
+// or a whole day is missing.
+func TestPeriodsTile(t *testing.T) {
+	for _, c := range []struct {
+		zone string
+		year int
+	}{
+		{"UTC", 2026}, {"Europe/Berlin", 2026}, {"America/New_York", 2026}, {"Asia/Kolkata", 2026}, {"Australia/Lord_Howe", 2026},
+		{"Africa/Cairo", 2024}, {"Asia/Beirut", 2025}, {"America/Havana", 2024}, {"America/Santiago", 2025}, {"America/Sao_Paulo", 2018},
+		{"America/Asuncion", 2023}, {"Atlantic/Azores", 2026}, {"America/St_Johns", 2006}, {"Pacific/Apia", 2011}, {"Asia/Kathmandu", 2026},
+	} {
+		loc, err := time.LoadLocation(c.zone)
+		require.NoError(t, err)
+		for _, kind := range []periodKind{hour, day, week, month} {
+			p := period{kind: kind, loc: loc}
+			at := time.Date(c.year, 1, 1, 12, 0, 0, 0, time.UTC)
+			_, from := p.bounds(at)
+			for from.Before(at.AddDate(1, 1, 0)) {
+				start, end := p.bounds(from)
+				require.True(t, start.Equal(from), "%s %d: %s starts the period of %s", c.zone, kind, start, from)
+				require.True(t, end.After(start))
+				for _, in := range []time.Time{end.Add(-1), start.Add(end.Sub(start) / 2), end.Add(-40 * time.Minute)} {
+					if in.Before(start) {
+						continue
+					}
+					s, e := p.bounds(in)
+					require.True(t, s.Equal(start) && e.Equal(end), "%s %d: %s is in [%s, %s), not [%s, %s)", c.zone, kind, in, start, end, s, e)
+				}
+				from = end
+			}
+		}
 	}
 }
