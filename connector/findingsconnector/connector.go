@@ -15,13 +15,12 @@ import (
 
 	"github.com/spanwarden/spanwarden/connector/findingsconnector/internal/extract"
 	"github.com/spanwarden/spanwarden/connector/findingsconnector/internal/metadata"
+	"github.com/spanwarden/spanwarden/internal/finding"
 )
 
 // findings is the shell around extract.Limits. It keeps no findings between
 // calls, so ConsumeTraces may run concurrently.
 type findings struct {
-	component.StartFunc
-
 	limits extract.Limits
 	next   consumer.Logs
 	tel    *metadata.TelemetryBuilder
@@ -35,6 +34,17 @@ func newConnector(set connector.Settings, cfg *Config, next consumer.Logs) (*fin
 		return nil, err
 	}
 	return &findings{limits: cfg.Limits.kernel(), next: next, tel: tel, logger: set.Logger, quiet: newQuiet()}, nil
+}
+
+// Start lets the counters of losses exist before they count, so that a rule sees
+// the first one as an increase.
+func (f *findings) Start(ctx context.Context, _ component.Host) error {
+	for _, reason := range finding.Reasons() {
+		f.tel.ConnectorFindingsRefused.Add(ctx, 0, label("reason", string(reason)))
+	}
+	f.tel.ConnectorFindingsDropped.Add(ctx, 0, label("limit", "per_span"))
+	f.tel.ConnectorFindingsDropped.Add(ctx, 0, label("limit", "per_batch"))
+	return nil
 }
 
 // Shutdown has nothing to wait for.

@@ -89,8 +89,23 @@ func newTest(t *testing.T, cfg *Config, next consumer.Logs) (*findings, *compone
 	return c, tel, logs
 }
 
-func points(name, value string, n int64) []metricdata.DataPoint[int64] {
-	return []metricdata.DataPoint[int64]{{Value: n, Attributes: attribute.NewSet(attribute.String(name, value))}}
+// points are n for the value and 0 for the others.
+func points(name, value string, n int64, others ...string) []metricdata.DataPoint[int64] {
+	out := []metricdata.DataPoint[int64]{{Value: n, Attributes: attribute.NewSet(attribute.String(name, value))}}
+	for _, other := range others {
+		if other != value {
+			out = append(out, points(name, other, 0)...)
+		}
+	}
+	return out
+}
+
+func reasons() []string {
+	var out []string
+	for _, r := range finding.Reasons() {
+		out = append(out, string(r))
+	}
+	return out
 }
 
 func TestConsume(t *testing.T) {
@@ -104,8 +119,8 @@ func TestConsume(t *testing.T) {
 	assert.Equal(t, 2, sink.LogRecordCount())
 	ignore := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualConnectorFindingsEmitted(t, tel, points("severity", "critical", 2), ignore)
-	metadatatest.AssertEqualConnectorFindingsRefused(t, tel, points("reason", "severity", 2), ignore)
-	metadatatest.AssertEqualConnectorFindingsDropped(t, tel, points("limit", "per_span", 1), ignore)
+	metadatatest.AssertEqualConnectorFindingsRefused(t, tel, points("reason", "severity", 2, reasons()...), ignore)
+	metadatatest.AssertEqualConnectorFindingsDropped(t, tel, points("limit", "per_span", 1, "per_batch"), ignore)
 	metadatatest.AssertEqualConnectorFindingsDuplicates(t, tel, []metricdata.DataPoint[int64]{{Value: 1}}, ignore)
 	assert.Len(t, logs.All(), 2, "one line for the refusals, one for the limit")
 	require.NoError(t, c.Shutdown(t.Context()))

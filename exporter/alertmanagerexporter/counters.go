@@ -25,6 +25,18 @@ func labels(name1, value1, name2, value2 string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attribute.String(name1, value1), attribute.String(name2, value2)))
 }
 
+// countFromZero lets the counters of losses exist before they count, so that a
+// rule sees the first one as an increase.
+func (e *alertExporter) countFromZero(ctx context.Context) {
+	for _, reason := range finding.Reasons() {
+		e.tel.ExporterAlertmanagerRecordsRefused.Add(ctx, 0, label("reason", string(reason)))
+	}
+	e.countDropped(ctx, reasonEvicted, 0)
+	e.countDropped(ctx, reasonRejected, 0)
+	e.tel.ExporterAlertmanagerStorageErrors.Add(ctx, 0)
+	e.tel.ExporterAlertmanagerFindingsForgotten.Add(ctx, 0)
+}
+
 func (e *alertExporter) countOutcomes(ctx context.Context, tally map[alerts.Outcome]int64) {
 	for out, n := range tally {
 		e.tel.ExporterAlertmanagerFindings.Add(ctx, n, label("outcome", string(out)))

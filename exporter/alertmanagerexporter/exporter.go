@@ -118,6 +118,7 @@ func (e *alertExporter) start(ctx context.Context, host component.Host) error {
 	if err := e.registerGauges(); err != nil {
 		return err
 	}
+	e.countFromZero(ctx)
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.cancel = cancel
 	for _, s := range e.senders {

@@ -347,7 +347,7 @@ func TestOneAlertIsRefused(t *testing.T) {
 		logged := r.logs.FilterMessageSnippet("will never take this alert").All()
 		require.Len(t, logged, 1)
 		assert.Contains(t, fmt.Sprint(logged[0].ContextMap()["labels"]), "finding_key:bad")
-		metadatatest.AssertEqualExporterAlertmanagerAlertsDropped(t, r.tel, dropped(1, reasonRejected), ignoreTime()...)
+		metadatatest.AssertEqualExporterAlertmanagerAlertsDropped(t, r.tel, dropped(0, 1), ignoreTime()...)
 		time.Sleep(30 * time.Minute)
 		r.shows(am1, "a", "c", "d")
 		time.Sleep(31 * time.Minute)
@@ -439,7 +439,7 @@ func TestStormIsBounded(t *testing.T) {
 		}
 		assert.Equal(t, map[string]string{"alertname": "SpanwardenFindingsDropped", "severity": "high"}, summary.Labels)
 		assert.Contains(t, summary.Annotations["summary"], "94 alerts were dropped")
-		metadatatest.AssertEqualExporterAlertmanagerAlertsDropped(t, r.tel, dropped(94, reasonEvicted), ignoreTime()...)
+		metadatatest.AssertEqualExporterAlertmanagerAlertsDropped(t, r.tel, dropped(94, 0), ignoreTime()...)
 		r.kill()
 		r.start()
 		time.Sleep(2 * time.Hour)
@@ -458,7 +458,7 @@ func TestGarbageIsCounted(t *testing.T) {
 		require.NoError(t, r.e.pushLogs(t.Context(), ld))
 		require.NoError(t, r.e.pushLogs(t.Context(), plog.NewLogs()))
 		r.both("halt")
-		metadatatest.AssertEqualExporterAlertmanagerRecordsRefused(t, r.tel, refused("severity", "event"), ignoreTime()...)
+		metadatatest.AssertEqualExporterAlertmanagerRecordsRefused(t, r.tel, refused(finding.ReasonSeverity, finding.ReasonEvent), ignoreTime()...)
 		assert.Len(t, r.logs.FilterMessageSnippet("claims to be a finding").All(), 1)
 	})
 }

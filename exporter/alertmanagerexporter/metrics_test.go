@@ -1,19 +1,32 @@
 package alertmanagerexporter
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+
+	"github.com/spanwarden/spanwarden/internal/finding"
 )
 
-func dropped(n int64, reason string) []metricdata.DataPoint[int64] {
-	return []metricdata.DataPoint[int64]{{Value: n, Attributes: attribute.NewSet(attribute.String("reason", reason))}}
+func point(n int64, reason string) metricdata.DataPoint[int64] {
+	return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attribute.String("reason", reason))}
 }
 
-func refused(reasons ...string) []metricdata.DataPoint[int64] {
+func dropped(evicted, rejected int64) []metricdata.DataPoint[int64] {
+	return []metricdata.DataPoint[int64]{point(evicted, reasonEvicted), point(rejected, reasonRejected)}
+}
+
+// refused is one for each of the reasons and 0 for the others.
+func refused(reasons ...finding.Reason) []metricdata.DataPoint[int64] {
 	var out []metricdata.DataPoint[int64]
-	for _, reason := range reasons {
-		out = append(out, dropped(1, reason)...)
+	for _, reason := range finding.Reasons() {
+		var n int64
+		if slices.Contains(reasons, reason) {
+			n = 1
+		}
+		out = append(out, point(n, string(reason)))
 	}
 	return out
 }
