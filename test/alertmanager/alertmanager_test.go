@@ -30,7 +30,7 @@ func TestShippedConfigIsValid(t *testing.T) {
 
 // outlet is the findings connector and the exporter behind it.
 type outlet struct {
-	t    *testing.T
+	t    testing.TB
 	in   connector.Traces
 	out  exporter.Logs
 	host *host
@@ -38,20 +38,27 @@ type outlet struct {
 
 // start makes an outlet to the Alertmanagers. Its state is in the disk, which
 // outlives it.
-func start(t *testing.T, d *disk, managers ...*manager) *outlet {
+func start(t testing.TB, d *disk, managers ...*manager) *outlet {
+	t.Helper()
+	var addresses []string
+	for _, m := range managers {
+		addresses = append(addresses, m.url())
+	}
+	return startAt(t, d, time.Second, addresses...)
+}
+
+func startAt(t testing.TB, d *disk, resend time.Duration, addresses ...string) *outlet {
 	t.Helper()
 	f := alertmanagerexporter.NewFactory()
 	cfg := f.CreateDefaultConfig().(*alertmanagerexporter.Config)
-	cfg.Endpoints = nil
-	for _, m := range managers {
-		cfg.Endpoints = append(cfg.Endpoints, m.url())
-	}
+	cfg.Endpoints = addresses
 	id := component.MustNewID("file_storage")
 	cfg.Storage = &id
 	cfg.GeneratorURL = "http://127.0.0.1:3000/d/session?var-finding={finding_id}"
-	cfg.ResendInterval = time.Second
+	cfg.ResendInterval = resend
 	cfg.LapseIntervals = 30
 	cfg.Retry.MaxInterval = time.Second
+	cfg.Limits.Alerts = 100_000
 	o := &outlet{t: t, host: &host{map[component.ID]component.Component{id: d}}}
 	var err error
 	o.out, err = f.CreateLogs(t.Context(), exportertest.NewNopSettings(f.Type()), cfg)

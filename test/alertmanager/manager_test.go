@@ -30,7 +30,7 @@ const requireEnv = "SPANWARDEN_REQUIRE_ALERTMANAGER"
 const patience = 60 * time.Second
 
 // find returns the path of a program, or skips the test.
-func find(t *testing.T, names ...string) string {
+func find(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -47,7 +47,7 @@ func find(t *testing.T, names ...string) string {
 
 // manager is a real Alertmanager, as a process of ours.
 type manager struct {
-	t      *testing.T
+	t      testing.TB
 	binary string
 	dir    string
 	config string
@@ -58,7 +58,7 @@ type manager struct {
 
 // newManager prepares an Alertmanager with the shipped configuration, its
 // webhooks at hooks and its waits short.
-func newManager(t *testing.T, hooks *webhook) *manager {
+func newManager(t testing.TB, hooks *webhook) *manager {
 	t.Helper()
 	binary := find(t, "prometheus-alertmanager", "alertmanager")
 	raw, err := os.ReadFile("../../configs/alertmanager.yml")
@@ -77,7 +77,7 @@ func newManager(t *testing.T, hooks *webhook) *manager {
 	return m
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -181,7 +181,7 @@ type webhook struct {
 	got    []notification
 }
 
-func newWebhook(t *testing.T) *webhook {
+func newWebhook(t testing.TB) *webhook {
 	t.Helper()
 	w := &webhook{}
 	w.server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -216,7 +216,7 @@ func (w *webhook) all() []notification {
 	return slices.Clone(w.got)
 }
 
-func waitFor(t *testing.T, what string, ok func() bool) {
+func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
