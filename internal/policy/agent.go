@@ -48,13 +48,11 @@ type models struct {
 }
 
 type dataRules struct {
-	written        bool
-	read, write    []string // nil: any
-	hasRead        bool
-	hasWrite       bool
-	egress         []*glob
-	hasEgress      bool
-	readOK, sendOK bool
+	written           bool
+	read, write       []string
+	hasRead, hasWrite bool // the lists are written
+	egress            []*glob
+	hasEgress         bool
 }
 
 // BudgetSpec is one budget of an entry as it was written; the ledger gives it

@@ -16,22 +16,28 @@ func (a *Agent) dataFits(q *Request) (Truth, Fields) {
 	return t.And(e), missing | lacking
 }
 
+// classesFit holds the classes against the list for what is done; where that is
+// not said, against both.
 func (a *Agent) classesFit(q *Request) (Truth, Fields) {
 	d := &a.data
-	if q.res.operation == "" || q.res.unknown&FieldOperation != 0 {
-		if !d.hasRead && !d.hasWrite {
+	side := func(list []string, has bool) (Truth, Fields) {
+		if !has {
 			return True, 0
 		}
-		return Unknown, FieldOperation
+		return q.dataWithin(list)
 	}
-	list, has := d.write, d.hasWrite
-	if q.res.op == opRead {
-		list, has = d.read, d.hasRead
+	if q.res.operation != "" && q.res.unknown&FieldOperation == 0 {
+		if q.res.op == opRead {
+			return side(d.read, d.hasRead)
+		}
+		return side(d.write, d.hasWrite)
 	}
-	if !has {
-		return True, 0
+	reads, missing := side(d.read, d.hasRead)
+	writes, lacking := side(d.write, d.hasWrite)
+	if reads != writes && q.res.unknown&FieldOperation != 0 {
+		return Unknown, missing | lacking | FieldOperation
 	}
-	return q.dataWithin(list)
+	return reads.And(writes), missing | lacking
 }
 
 // egressFits holds the host a resource is at against the domains. A resource

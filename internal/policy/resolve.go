@@ -33,7 +33,9 @@ func (c *catalog) resolve(q *Request) {
 	q.resolveData(t)
 	s.delegatee = q.Delegatee
 	if s.delegatee == "" && s.op == opDelegate {
-		s.delegatee, _ = strings.CutPrefix(s.resource, "agent/")
+		if id, ok := strings.CutPrefix(s.resource, "agent/"); ok && len(s.more) == 0 {
+			s.delegatee = id
+		}
 	}
 	s.delegatee = normal(s.delegatee)
 	if s.delegatee == "" {
