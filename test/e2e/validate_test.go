@@ -3,6 +3,7 @@ package e2e
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -13,7 +14,10 @@ func validate(t *testing.T, file string, overrides ...string) (string, error) {
 	args := make([]string, 0, 3+2*len(overrides))
 	args = append(args, "validate", "--config", file)
 	for _, o := range overrides {
-		args = append(args, "--config", "yaml:"+o)
+		if !strings.HasPrefix(o, "file:") {
+			o = "yaml:" + o
+		}
+		args = append(args, "--config", o)
 	}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "otelcol-spanwarden"), args...)
 	cmd.Env = append(cmd.Environ(), "SPANWARDEN_STATE="+t.TempDir())
