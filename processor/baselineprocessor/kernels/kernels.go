@@ -3,6 +3,7 @@
 package kernels
 
 import (
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/level"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/novelty"
 )
 
@@ -35,3 +36,14 @@ func ToolSurprise(tools *Values, hash uint32) (nats float64, first bool) {
 
 // HasSideEffect guesses from a tool's name whether it changes anything.
 func HasSideEffect(tool string) bool { return novelty.HasSideEffect(tool) }
+
+// The kernel of package level.
+type (
+	// Series judges one series of numbers.
+	Series = level.Series
+	// SeriesParams are the choices about it.
+	SeriesParams = level.Params
+)
+
+// SeriesDefaults returns the parameters that the processor runs with.
+func SeriesDefaults() SeriesParams { return level.Defaults() }
