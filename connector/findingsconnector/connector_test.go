@@ -101,7 +101,7 @@ func points(name, value string, n int64, others ...string) []metricdata.DataPoin
 }
 
 func reasons() []string {
-	var out []string
+	out := make([]string, 0, len(finding.Reasons()))
 	for _, r := range finding.Reasons() {
 		out = append(out, string(r))
 	}

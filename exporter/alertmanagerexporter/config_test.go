@@ -143,7 +143,7 @@ until_resolved: [budget.*, boundary.expired]
 
 	milder := f
 	milder.Severity = finding.Warning
-	assert.Equal(t, ev.Cause, r.event(ptr(milder), record, resource, at).Cause, "the severity is no part of the cause")
+	assert.Equal(t, ev.Cause, r.event(&milder, record, resource, at).Cause, "the severity is no part of the cause")
 	resource.PutStr("owner", "")
 	other := r.event(&f, record, resource, at)
 	assert.NotEqual(t, ev.Cause, other.Cause)
@@ -151,8 +151,6 @@ until_resolved: [budget.*, boundary.expired]
 	assert.False(t, r.isLasting("boundary.tool"))
 	assert.True(t, r.isLasting("boundary.expired"))
 }
-
-func ptr(f finding.Finding) *finding.Finding { return &f }
 
 func TestCut(t *testing.T) {
 	long := strings.Repeat("é", 100)

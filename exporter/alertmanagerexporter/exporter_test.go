@@ -78,7 +78,7 @@ func (f *fakes) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		f.mu.Unlock()
 	}
-	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Body: io.NopCloser(strings.NewReader("no")), Request: req}, nil
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Body: io.NopCloser(strings.NewReader("no")), Request: req}, nil
 }
 
 func (f *fakes) set(host string, answer func(*http.Request, []postable) (int, error)) {
@@ -269,7 +269,7 @@ func TestDownForHours(t *testing.T) {
 		defer r.stop()
 		r.fakes.set(am1, down)
 		r.fakes.set(am2, always(http.StatusInternalServerError))
-		want := []string{}
+		want := make([]string, 0, 300)
 		for i := range 300 {
 			f := found(finding.BoundaryTool, fmt.Sprintf("tool-%03d", i))
 			want = append(want, f.Key)

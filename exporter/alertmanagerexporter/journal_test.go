@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -42,7 +43,7 @@ func apply(to map[string]string, changes []alerts.Change) {
 }
 
 func snapshot(of map[string]string) []alerts.Change {
-	var out []alerts.Change
+	out := make([]alerts.Change, 0, len(of))
 	for _, k := range slices.Sorted(maps.Keys(of)) {
 		out = append(out, alerts.Change{Key: k, Value: json.RawMessage(of[k])})
 	}
@@ -61,7 +62,7 @@ func TestCrashAtAnyOperation(t *testing.T) {
 			d.left = 1 + r.IntN(40)
 			after := []map[string]string{maps.Clone(state)} // states that may be loaded
 			for {
-				changes := []alerts.Change{{Key: fmt.Sprint("k", r.IntN(8)), Value: json.RawMessage(fmt.Sprint(r.IntN(1_000_000)))}}
+				changes := []alerts.Change{{Key: fmt.Sprint("k", r.IntN(8)), Value: json.RawMessage(strconv.Itoa(r.IntN(1_000_000)))}}
 				if r.IntN(3) == 0 {
 					changes = append(changes, alerts.Change{Key: fmt.Sprint("k", r.IntN(8))})
 				}

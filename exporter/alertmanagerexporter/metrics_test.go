@@ -20,7 +20,7 @@ func dropped(evicted, rejected int64) []metricdata.DataPoint[int64] {
 
 // refused is one for each of the reasons and 0 for the others.
 func refused(reasons ...finding.Reason) []metricdata.DataPoint[int64] {
-	var out []metricdata.DataPoint[int64]
+	out := make([]metricdata.DataPoint[int64], 0, len(finding.Reasons()))
 	for _, reason := range finding.Reasons() {
 		var n int64
 		if slices.Contains(reasons, reason) {

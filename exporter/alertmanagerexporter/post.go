@@ -92,8 +92,7 @@ func (s *sender) send(ctx context.Context, items []alerts.Item) answer {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.client.Do(req)
 	if err != nil {
-		var inner *url.Error
-		if errors.As(err, &inner) {
+		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err
 		}
 		return answer{err: err}

@@ -84,14 +84,14 @@ func (t template) render(value func(field string) string) string {
 // vacant is true if the template has placeholders and all of them are empty: then
 // what is left is a frame around nothing.
 func (t template) vacant(value func(field string) string) bool {
-	var any bool
+	var found bool
 	for _, p := range t {
 		if p.field != "" {
-			any = true
+			found = true
 			if value(p.field) != "" {
 				return false
 			}
 		}
 	}
-	return any
+	return found
 }

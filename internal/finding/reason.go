@@ -36,8 +36,7 @@ func classed(reason Reason, err error) error { return &fault{reason: reason, err
 
 // ReasonOf returns the class of the first fault in an error of this package.
 func ReasonOf(err error) Reason {
-	var f *fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return f.reason
 	}
 	return ReasonOther

@@ -38,17 +38,17 @@ type outlet struct {
 
 // start makes an outlet to the Alertmanagers. Its state is in the disk, which
 // outlives it.
-func start(t testing.TB, d *disk, managers ...*manager) *outlet {
-	t.Helper()
-	var addresses []string
+func start(tb testing.TB, d *disk, managers ...*manager) *outlet {
+	tb.Helper()
+	addresses := make([]string, 0, len(managers))
 	for _, m := range managers {
 		addresses = append(addresses, m.url())
 	}
-	return startAt(t, d, time.Second, addresses...)
+	return startAt(tb, d, time.Second, addresses...)
 }
 
-func startAt(t testing.TB, d *disk, resend time.Duration, addresses ...string) *outlet {
-	t.Helper()
+func startAt(tb testing.TB, d *disk, resend time.Duration, addresses ...string) *outlet {
+	tb.Helper()
 	f := alertmanagerexporter.NewFactory()
 	cfg := f.CreateDefaultConfig().(*alertmanagerexporter.Config)
 	cfg.Endpoints = addresses
@@ -59,16 +59,16 @@ func startAt(t testing.TB, d *disk, resend time.Duration, addresses ...string) *
 	cfg.LapseIntervals = 30
 	cfg.Retry.MaxInterval = time.Second
 	cfg.Limits.Alerts = 100_000
-	o := &outlet{t: t, host: &host{map[component.ID]component.Component{id: d}}}
+	o := &outlet{t: tb, host: &host{map[component.ID]component.Component{id: d}}}
 	var err error
-	o.out, err = f.CreateLogs(t.Context(), exportertest.NewNopSettings(f.Type()), cfg)
-	require.NoError(t, err)
-	require.NoError(t, o.out.Start(t.Context(), o.host))
+	o.out, err = f.CreateLogs(tb.Context(), exportertest.NewNopSettings(f.Type()), cfg)
+	require.NoError(tb, err)
+	require.NoError(tb, o.out.Start(tb.Context(), o.host))
 	c := findingsconnector.NewFactory()
-	o.in, err = c.CreateTracesToLogs(t.Context(), connectortest.NewNopSettings(c.Type()), c.CreateDefaultConfig(), o.out)
-	require.NoError(t, err)
-	require.NoError(t, o.in.Start(t.Context(), o.host))
-	t.Cleanup(o.stop)
+	o.in, err = c.CreateTracesToLogs(tb.Context(), connectortest.NewNopSettings(c.Type()), c.CreateDefaultConfig(), o.out)
+	require.NoError(tb, err)
+	require.NoError(tb, o.in.Start(tb.Context(), o.host))
+	tb.Cleanup(o.stop)
 	return o
 }
 

@@ -30,8 +30,8 @@ const requireEnv = "SPANWARDEN_REQUIRE_ALERTMANAGER"
 const patience = 60 * time.Second
 
 // find returns the path of a program, or skips the test.
-func find(t testing.TB, names ...string) string {
-	t.Helper()
+func find(tb testing.TB, names ...string) string {
+	tb.Helper()
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
@@ -39,9 +39,9 @@ func find(t testing.TB, names ...string) string {
 	}
 	message := fmt.Sprintf("none of %s is installed (Debian: apt-get install prometheus-alertmanager)", strings.Join(names, ", "))
 	if os.Getenv(requireEnv) == "1" {
-		require.FailNow(t, message)
+		require.FailNow(tb, message)
 	}
-	t.Skip(message)
+	tb.Skip(message)
 	return ""
 }
 
@@ -58,30 +58,30 @@ type manager struct {
 
 // newManager prepares an Alertmanager with the shipped configuration, its
 // webhooks at hooks and its waits short.
-func newManager(t testing.TB, hooks *webhook) *manager {
-	t.Helper()
-	binary := find(t, "prometheus-alertmanager", "alertmanager")
+func newManager(tb testing.TB, hooks *webhook) *manager {
+	tb.Helper()
+	binary := find(tb, "prometheus-alertmanager", "alertmanager")
 	raw, err := os.ReadFile("../../configs/alertmanager.yml")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	text := strings.ReplaceAll(string(raw), "http://127.0.0.1:5001", hooks.server.URL)
 	for from, to := range map[string]string{"group_wait: 10s": "group_wait: 1s", "group_interval: 1m": "group_interval: 1s"} {
-		require.Contains(t, text, from)
+		require.Contains(tb, text, from)
 		text = strings.ReplaceAll(text, from, to)
 	}
-	dir := t.TempDir()
+	dir := tb.TempDir()
 	config := filepath.Join(dir, "alertmanager.yml")
-	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
-	m := &manager{t: t, binary: binary, dir: dir, config: config, addr: freeAddress(t)}
-	t.Cleanup(m.stop)
+	require.NoError(tb, os.WriteFile(config, []byte(text), 0o600))
+	m := &manager{t: tb, binary: binary, dir: dir, config: config, addr: freeAddress(tb)}
+	tb.Cleanup(m.stop)
 	m.start()
 	return m
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, l.Close()) }()
 	return l.Addr().String()
 }
 
@@ -149,8 +149,9 @@ func (m *manager) alerts() []shown {
 func (s *shown) name() string { return s.Labels["finding_type"] + " " + s.Labels["finding_key"] }
 
 func (m *manager) names() []string {
-	names := []string{}
-	for _, a := range m.alerts() {
+	all := m.alerts()
+	names := make([]string, 0, len(all))
+	for _, a := range all {
 		names = append(names, a.name())
 	}
 	return names
@@ -181,8 +182,8 @@ type webhook struct {
 	got    []notification
 }
 
-func newWebhook(t testing.TB) *webhook {
-	t.Helper()
+func newWebhook(tb testing.TB) *webhook {
+	tb.Helper()
 	w := &webhook{}
 	w.server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n notification
@@ -192,7 +193,7 @@ func newWebhook(t testing.TB) *webhook {
 			w.got = append(w.got, n)
 		}
 	}))
-	t.Cleanup(w.server.Close)
+	tb.Cleanup(w.server.Close)
 	return w
 }
 
@@ -216,16 +217,16 @@ func (w *webhook) all() []notification {
 	return slices.Clone(w.got)
 }
 
-func waitFor(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+func waitFor(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-ctx.Done():
-			require.FailNow(t, "waited in vain for "+what)
+			require.FailNow(tb, "waited in vain for "+what)
 		case <-tick.C:
 		}
 	}

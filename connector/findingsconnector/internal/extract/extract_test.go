@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,20 +79,20 @@ func check(t *testing.T, c scenario) {
 	}
 	r := limits.Logs(td, time.Unix(9, 0))
 	assert.Equal(t, c.Want, records(t, r.Logs))
-	var reasons []finding.Reason
+	reasons := make([]finding.Reason, 0, len(r.Refused))
 	for i := range r.Refused {
 		reasons = append(reasons, r.Refused[i].Reason)
 		assert.Error(t, r.Refused[i].Err)
 	}
-	assert.Equal(t, c.Refused, reasons)
+	assert.ElementsMatch(t, c.Refused, reasons)
 	assert.Equal(t, [3]int{c.Duplicates, c.OverSpan, c.OverBatch}, [3]int{r.Duplicates, r.OverSpan, r.OverBatch})
 	if c.Emitted != nil {
 		assert.Equal(t, c.Emitted, r.Emitted)
 	}
 }
 
-func (c *scenario) traces(t testing.TB) ptrace.Traces {
-	t.Helper()
+func (c *scenario) traces(tb testing.TB) ptrace.Traces {
+	tb.Helper()
 	td := ptrace.NewTraces()
 	for _, s := range c.Spans {
 		rs := td.ResourceSpans().AppendEmpty()
@@ -118,7 +119,7 @@ func (c *scenario) traces(t testing.TB) ptrace.Traces {
 			if want.Accuses != 0 {
 				f.TraceID, f.SpanID = pcommon.TraceID{1}, pcommon.SpanID{want.Accuses}
 			}
-			require.NoError(t, f.AddTo(span))
+			require.NoError(tb, f.AddTo(span))
 			if want.Spoil != "" {
 				span.Events().At(span.Events().Len()-1).Attributes().PutStr(want.Spoil, "spoilt")
 			}
@@ -196,7 +197,7 @@ func TestSeverestAreKept(t *testing.T) {
 		entries := make([]entry, r.IntN(20))
 		for i := range entries {
 			entries[i].Severity = []finding.Severity{finding.Info, finding.Warning, finding.High, finding.Critical}[r.IntN(4)]
-			entries[i].ID = fmt.Sprint(i)
+			entries[i].ID = strconv.Itoa(i)
 		}
 		n := 1 + r.IntN(20)
 		// Sorted by severity, the earlier first among equals: the first n are kept.
@@ -245,7 +246,7 @@ func BenchmarkLogs(b *testing.B) {
 				span.SetSpanID(pcommon.SpanID{byte(i), byte(i >> 8), 1})
 				span.Events().AppendEmpty().SetName("gen_ai.choice")
 				if i%100 < share {
-					f := finding.New(finding.BoundaryTool, "", "k", fmt.Sprint(i))
+					f := finding.New(finding.BoundaryTool, "", "k", strconv.Itoa(i))
 					f.Message, f.At = "m", time.Unix(1, 0)
 					if err := f.AddTo(span); err != nil {
 						b.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func (w *world) crowd(steps int) {
 	for range int(w.state.opt.Lapse/w.state.opt.Resend) + 2 {
 		w.settle()
 	}
-	want := []string{}
+	want := make([]string, 0, len(w.state.causes))
 	for _, a := range w.state.causes {
 		want = append(want, fmt.Sprint(a.Labels))
 	}
@@ -109,7 +110,7 @@ func FuzzLoad(f *testing.F) {
 	seed := New(options())
 	for i := range 6 {
 		c := fmt.Sprint("c", i%3)
-		seed.Apply(&Event{ID: fmt.Sprint(i), Cause: c, Rank: 1 + i%4, Resolved: i == 4, At: epoch, Lasting: i == 1, Content: content(c, 1+i%4)}, epoch)
+		seed.Apply(&Event{ID: strconv.Itoa(i), Cause: c, Rank: 1 + i%4, Resolved: i == 4, At: epoch, Lasting: i == 1, Content: content(c, 1+i%4)}, epoch)
 	}
 	for _, c := range seed.Snapshot() {
 		f.Add(c.Key, []byte(c.Value))

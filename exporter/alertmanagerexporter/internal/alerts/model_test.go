@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func options() Options {
 		Endpoints: 2, MinRank: 2, MaxAlerts: 1000, MaxFindings: 1000, MaxBatch: 8,
 		Resend: time.Minute, Lapse: 4 * time.Minute, Hold: time.Hour, LastingHold: 30 * 24 * time.Hour,
 		Summary: func(n int64) Content {
-			return Content{Labels: map[string]string{"alertname": "Dropped"}, Annotations: map[string]string{"n": fmt.Sprint(n)}}
+			return Content{Labels: map[string]string{"alertname": "Dropped"}, Annotations: map[string]string{"n": strconv.FormatInt(n, 10)}}
 		},
 	}
 }
@@ -45,7 +46,7 @@ func (m *manager) take(t *testing.T, it Item, now time.Time) {
 }
 
 func (m *manager) firing(now time.Time) []string {
-	var names []string
+	names := []string{}
 	for name, it := range m.alerts {
 		if it.EndsAt.After(now) {
 			names = append(names, name)
@@ -66,7 +67,6 @@ type model struct {
 type modelFinding struct {
 	at       time.Time
 	resolved bool
-	rank     int
 	cause    *modelCause
 }
 
@@ -160,7 +160,7 @@ func (m *model) tick(now time.Time) {
 }
 
 func (m *model) firing() []string {
-	var names []string
+	names := make([]string, 0, len(m.causes))
 	for _, c := range m.causes {
 		names = append(names, fmt.Sprint(content(c.name, c.rank).Labels))
 	}
@@ -169,7 +169,7 @@ func (m *model) firing() []string {
 }
 
 func content(cause string, rank int) Content {
-	return Content{Labels: map[string]string{"cause": cause, "severity": fmt.Sprint(rank)}}
+	return Content{Labels: map[string]string{"cause": cause, "severity": strconv.Itoa(rank)}}
 }
 
 // world is a State, two Alertmanagers and the model of what should be.
@@ -210,7 +210,7 @@ func (w *world) step() {
 }
 
 func (w *world) firing() []string {
-	var names []string
+	names := []string{}
 	for _, a := range w.state.causes {
 		if a.cause != summaryCause {
 			names = append(names, fmt.Sprint(a.Labels))
