@@ -68,7 +68,6 @@ type action struct {
 	approval  string
 	decision  string
 	version   string
-	marks     []Mark
 }
 
 // judgeAction decides boundary and authority of one action.
@@ -454,10 +453,12 @@ func (j *judge) externals(a *action, t int64) {
 			a.codes = append(a.codes, ArgsDiffer)
 		}
 	}
+	if len(j.e.marks) == 0 {
+		return
+	}
 	for _, ref := range append([]Ref{a.rec.Ref}, a.same...) {
 		for _, m := range j.e.marks[ref] {
 			a.codes = append(a.codes, m.Code)
-			a.marks = append(a.marks, m)
 		}
 	}
 }
@@ -508,7 +509,7 @@ func (h *Halt) stops(a *action, t, skew int64) bool {
 func (j *judge) collectActions() {
 	for _, t := range j.g.traces {
 		for i := range t.nodes {
-			rec := t.nodes[i].rec
+			rec := t.recs[i]
 			if rec == nil || rec.Role != Acts || rec.Act == nil || rec.Agent != "" || j.delegates[rec.Ref] || rec.Act.Operation == "delegate" {
 				continue
 			}
@@ -523,14 +524,15 @@ func (j *judge) collectActions() {
 			if outer := t.sameCallAbove(int32(i), r); outer != nil {
 				continue
 			}
-			a := &action{rec: rec, act: *rec.Act, run: r}
+			a := j.actPool.get()
+			*a = action{rec: rec, act: *rec.Act, run: r, codes: a.codes[:0]}
 			j.actions = append(j.actions, a)
 			rec.layer = a
 		}
 	}
 	for _, t := range j.g.traces {
 		for i := range t.nodes {
-			if rec := t.nodes[i].rec; rec != nil && rec.Role == Acts && rec.Act != nil && rec.layer == nil {
+			if rec := t.recs[i]; rec != nil && rec.Role == Acts && rec.Act != nil && rec.layer == nil {
 				j.addLayer(t, int32(i), rec)
 			}
 		}
@@ -581,13 +583,13 @@ func (j *judge) addLayer(t *trace, i int32, rec *Record) {
 // layer: through at most four spans of transport, inside the same run, with the
 // same call id or, where one of them has none, the same tool.
 func (t *trace) sameCallAbove(i int32, r *run) *Record {
-	rec := t.nodes[i].rec
+	rec := t.recs[i]
 	at := i
 	for hops := 0; hops < 5; hops++ {
 		if at = t.find(t.nodes[at].parent); at < 0 || at == r.node {
 			return nil
 		}
-		o := t.nodes[at].rec
+		o := t.recs[at]
 		if o == nil || o.Role == Plumbing {
 			if t.nodes[at].works {
 				return nil

@@ -40,7 +40,7 @@ func (j *judge) linkEdges(r *run) {
 		if l.Type == "" || l.Type == Approve {
 			continue
 		}
-		e := &edge{to: r, linked: l.To, kind: l.Type, typed: true, id: l.DelegationID, delegator: l.Delegator}
+		e := j.edge(edge{to: r, linked: l.To, kind: l.Type, typed: true, id: l.DelegationID, delegator: l.Delegator})
 		e.grade = linkGrade(l)
 		e.grant = grantOf{
 			scope: l.Scope, scopeKnown: l.Scope != nil, constraints: l.Constraints, from: l.NotBefore, until: l.ExpiresAt,
@@ -110,7 +110,7 @@ func (j *judge) target(e *edge, l *Link) {
 	}
 	var missing bool
 	e.from, missing = t.runAt(i)
-	rec := t.nodes[i].rec
+	rec := t.recs[i]
 	if e.from != nil && e.from.rec.Tenant != e.to.rec.Tenant {
 		j.e.Stats.TenantsCrossed++
 		e.from, e.missing = nil, true
@@ -148,9 +148,9 @@ func (j *judge) parentEdge(r *run) {
 	if r.up == nil || r.up.rec.Agent == r.rec.Agent {
 		return
 	}
-	e := &edge{from: r.up, to: r, kind: Delegate, grade: Structural}
+	e := j.edge(edge{from: r.up, to: r, kind: Delegate, grade: Structural})
 	for at := r.tr.find(r.tr.nodes[r.node].parent); at >= 0 && at != r.up.node; at = r.tr.find(r.tr.nodes[at].parent) {
-		rec := r.tr.nodes[at].rec
+		rec := r.tr.recs[at]
 		if rec == nil || !rec.delegates() {
 			continue
 		}
@@ -171,7 +171,7 @@ func (j *judge) joinEdges(r *run) {
 	keys := r.rec.Answers
 	at := r.tr.find(r.tr.nodes[r.node].parent)
 	for hops := 0; at >= 0 && (r.up == nil || at != r.up.node) && hops < j.e.opts.Limits.Nesting && len(keys) < 64; hops++ {
-		if rec := r.tr.nodes[at].rec; rec != nil && rec.Role == Serves {
+		if rec := r.tr.recs[at]; rec != nil && rec.Role == Serves {
 			keys = append(slices.Clip(keys), rec.Answers...)
 		}
 		at = r.tr.find(r.tr.nodes[at].parent)
@@ -211,7 +211,7 @@ func (j *judge) joinEdges(r *run) {
 				j.delegate(ref, true) // a task is asked for once and then polled
 			}
 		}
-		e := &edge{from: by, to: r, asked: best.Ref, kind: Delegate, grade: Correlated}
+		e := j.edge(edge{from: by, to: r, asked: best.Ref, kind: Delegate, grade: Correlated})
 		if best == by.rec {
 			e.asked = Ref{} // the lineage names a run, no span that asked
 		}
@@ -230,7 +230,7 @@ func (j *judge) callEdge(r *run, id string) bool {
 	var by *run
 	for _, t := range j.g.traces {
 		for i := range t.nodes {
-			rec := t.nodes[i].rec
+			rec := t.recs[i]
 			if rec == nil || rec.Act == nil || rec.Act.CallID != id || rec.Tenant != r.rec.Tenant {
 				continue
 			}
@@ -243,7 +243,7 @@ func (j *judge) callEdge(r *run, id string) bool {
 		return false
 	}
 	j.delegate(best.Ref, true)
-	e := &edge{from: by, to: r, asked: best.Ref, kind: Delegate, grade: Correlated}
+	e := j.edge(edge{from: by, to: r, asked: best.Ref, kind: Delegate, grade: Correlated})
 	if best.Mode != "" {
 		e.kind = best.Mode
 	}
@@ -266,7 +266,7 @@ func (j *judge) nameEdge(r *run, name string) bool {
 	if best == nil {
 		return false
 	}
-	r.edges = append(r.edges, &edge{from: best, to: r, kind: Delegate, grade: Correlated})
+	r.edges = append(r.edges, j.edge(edge{from: best, to: r, kind: Delegate, grade: Correlated}))
 	return true
 }
 
@@ -292,7 +292,7 @@ func (j *judge) around(ref Ref) (*Record, *run) {
 		return nil, nil
 	}
 	r, _ := t.runAt(i)
-	return t.nodes[i].rec, r
+	return t.recs[i], r
 }
 
 // glance finds the run around a span of another group, which is not being
@@ -321,7 +321,7 @@ func (e *Engine) glance(ref Ref, tenant string) (at Ref, agent string) {
 // hintEdges adds what may stand above: it unites nothing and carries nothing.
 func (j *judge) hintEdges(r *run) {
 	for _, h := range r.rec.Hints {
-		e := &edge{to: r, linked: h.To, kind: Delegate, grade: Inferred}
+		e := j.edge(edge{to: r, linked: h.To, kind: Delegate, grade: Inferred})
 		if e.abroad, e.delegator = j.e.glance(h.To, r.rec.Tenant); !e.abroad.IsZero() && e.abroad != r.rec.Ref {
 			r.hints = append(r.hints, e)
 		}
@@ -389,12 +389,15 @@ func (j *judge) pair(a *ask, r *run) {
 			return
 		}
 	}
-	r.edges = append(r.edges, &edge{from: a.by, to: r, asked: a.rec.Ref, kind: kind, grade: grade})
+	r.edges = append(r.edges, j.edge(edge{from: a.by, to: r, asked: a.rec.Ref, kind: kind, grade: grade}))
 }
 
 // merge leaves one edge for each delegator's run: the one that the run names,
 // else the best evidenced.
 func merge(r *run) []*edge {
+	if len(r.edges) < 2 {
+		return r.edges
+	}
 	var out []*edge
 	for _, e := range r.edges {
 		at := -1
@@ -625,7 +628,7 @@ func (j *judge) lonelyGrant(r *run) {
 		r.misnamed = true
 		return
 	}
-	e := &edge{to: r, kind: Delegate, grade: Verified, external: true, id: id, authority: true}
+	e := j.edge(edge{to: r, kind: Delegate, grade: Verified, external: true, id: id, authority: true})
 	e.registered(g)
 	j.capped(e)
 	j.checkEdge(e)
@@ -646,25 +649,31 @@ func (r *run) choosePath() {
 	if r.reauth {
 		return
 	}
-	var authority, causal, named []*edge
-	for _, e := range r.edges {
-		if !e.unites() && !e.cut {
-			continue
+	has := func(want func(*edge) bool) bool { return slices.ContainsFunc(r.edges, want) }
+	pick := func(want func(*edge) bool) {
+		for _, e := range r.edges {
+			if want(e) {
+				r.path = append(r.path, e)
+			}
 		}
-		if r.named != "" && e.id == r.named {
-			named = append(named, e)
-		}
-		if e.authority {
-			authority = append(authority, e)
-		}
-		causal = append(causal, e)
 	}
+	causal := func(e *edge) bool { return e.unites() || e.cut }
+	authority := func(e *edge) bool { return causal(e) && e.authority }
+	named := func(e *edge) bool { return causal(e) && r.named != "" && e.id == r.named }
 	switch {
-	case len(named) > 0:
-		r.path = named
-	case len(authority) > 0:
-		r.path = authority
+	case has(named):
+		pick(named)
+	case has(authority):
+		pick(authority)
 	default:
-		r.path = causal
+		pick(causal)
 	}
+}
+
+// edge keeps a new edge.
+func (j *judge) edge(v edge) *edge {
+	e := j.edgePool.get()
+	v.codes = e.codes[:0]
+	*e = v
+	return e
 }

@@ -33,11 +33,13 @@ func (e *Engine) judged(now int64, g *group, settling bool) {
 	g.dirty = false
 	j := e.judgeGroup(g, settling)
 	e.tell(now, j)
-	e.cache(g, j.view())
-	j.unload()
 	if !settling {
+		e.cache(g, j.view())
+		j.unload()
 		return
 	}
+	delete(e.views, g)
+	j.unload()
 	g.settled, g.settledAt = true, now
 	if g.queue != nil {
 		g.queue.remove(g)

@@ -5,16 +5,16 @@ package chain
 // come.
 func (e *Engine) judgeGroup(g *group, settling bool) *judge {
 	j := &e.j
-	*j = judge{
-		e: e, g: g, settling: settling, stamp: 1, runs: j.runs[:0], asks: j.asks[:0], actions: j.actions[:0], comps: j.comps[:0],
-		findings: j.findings[:0], walk: j.walk, delegates: j.delegates, answered: j.answered, compOf: j.compOf,
-	}
+	j.e, j.g, j.settling, j.stamp = e, g, settling, 1
+	j.runs, j.asks, j.actions, j.comps, j.findings = j.runs[:0], j.asks[:0], j.actions[:0], j.comps[:0], j.findings[:0]
+	j.runPool.reset()
+	j.edgePool.reset()
+	j.actPool.reset()
 	if j.delegates == nil {
-		j.delegates, j.answered, j.compOf = map[Ref]bool{}, map[Ref]bool{}, map[*run]*component{}
+		j.delegates, j.answered = map[Ref]bool{}, map[Ref]bool{}
 	}
 	clear(j.delegates)
 	clear(j.answered)
-	clear(j.compOf)
 	e.Stats.Judged++
 	j.load()
 	j.structure()
@@ -26,21 +26,18 @@ func (e *Engine) judgeGroup(g *group, settling bool) *judge {
 		}
 	}
 	j.components()
-	for _, c := range j.comps {
-		for _, r := range c.runs {
-			j.compOf[r] = c
-		}
-	}
 	j.collectActions()
 	for _, a := range j.actions {
-		j.judgeAction(a)
+		if settling || a.run.resolved || len(g.firing) > 0 {
+			j.judgeAction(a)
+		} // else its path is not known yet, and nothing was ever said about it
 	}
 	j.verdicts()
 	return j
 }
 
-// load decodes the records of the group; unload forgets them again. What was
-// decoded lives as long as something points at it.
+// load decodes the records of the group into room that is used again; unload
+// forgets them. Strings of theirs live on in the data of their trace.
 func (j *judge) load() {
 	n := 0
 	for _, t := range j.g.traces {
@@ -50,24 +47,29 @@ func (j *judge) load() {
 			}
 		}
 	}
-	recs := make([]Record, n)
-	n = 0
+	if n > cap(j.recs) || cap(j.recs) > 1024 && n < cap(j.recs)/8 {
+		j.recs, j.openings, j.acts = make([]Record, n+n/2), make([]Opening, n+n/2), make([]Act, n+n/2)
+	}
+	j.recs = j.recs[:cap(j.recs)]
+	spans := 0
 	for _, t := range j.g.traces {
+		spans += len(t.nodes)
+	}
+	if spans > cap(j.places) || cap(j.places) > 4096 && spans < cap(j.places)/8 {
+		j.places = make([]*Record, spans+spans/2)
+	}
+	j.places = j.places[:cap(j.places)]
+	clear(j.places[:spans])
+	n, spans = 0, 0
+	for _, t := range j.g.traces {
+		t.recs = j.places[spans : spans+len(t.nodes)]
+		spans += len(t.nodes)
 		for i := range t.nodes {
 			if t.nodes[i].size == 0 {
 				continue
 			}
-			head := t.data[t.nodes[i].off+1]
-			var run *Opening
-			var act *Act
-			if head&hasRun != 0 {
-				run = &Opening{}
-			}
-			if head&hasAct != 0 {
-				act = &Act{}
-			}
-			j.e.decode(t, int32(i), &recs[n], run, act)
-			t.nodes[i].rec = &recs[n]
+			j.e.decode(t, int32(i), &j.recs[n], &j.openings[n], &j.acts[n])
+			t.recs[i] = &j.recs[n]
 			n++
 		}
 	}
@@ -75,8 +77,32 @@ func (j *judge) load() {
 
 func (j *judge) unload() {
 	for _, t := range j.g.traces {
-		for i := range t.nodes {
-			t.nodes[i].rec = nil
-		}
+		t.recs = nil
 	}
+	j.g = nil
+}
+
+// pool hands out values that are used again for the next group.
+type pool[T any] struct {
+	all  []*T
+	used int
+}
+
+func (p *pool[T]) get() *T {
+	if p.used == len(p.all) {
+		p.all = append(p.all, new(T))
+	}
+	v := p.all[p.used]
+	p.used++
+	return v
+}
+
+// maxPooled bounds what is kept for the next group.
+const maxPooled = 4096
+
+func (p *pool[T]) reset() {
+	if len(p.all) > maxPooled {
+		p.all = p.all[:maxPooled]
+	}
+	p.used = 0
 }

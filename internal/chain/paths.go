@@ -235,7 +235,8 @@ func (j *judge) principalOf(r *run) Principal {
 
 // components groups the runs into chains and names them.
 func (j *judge) components() {
-	parent := make([]int, len(j.runs))
+	parent := slices.Grow(j.links[:0], len(j.runs))[:len(j.runs)]
+	j.links = parent
 	for i, r := range j.runs {
 		parent[i], r.group = i, i
 	}
@@ -254,16 +255,14 @@ func (j *judge) components() {
 			}
 		}
 	}
-	at := map[int]*component{}
 	for i, r := range j.runs {
-		k := find(i)
-		c := at[k]
-		if c == nil {
-			c = &component{depth: -1, noted: map[findingKey]bool{}}
-			at[k] = c
-			j.comps = append(j.comps, c)
+		if k := find(i); k == i { // the smallest run of a chain comes first
+			r.comp = &component{depth: -1}
+			j.comps = append(j.comps, r.comp)
+		} else {
+			r.comp = j.runs[k].comp
 		}
-		c.runs = append(c.runs, r)
+		r.comp.runs = append(r.comp.runs, r)
 	}
 	for _, c := range j.comps {
 		j.name(c)

@@ -26,6 +26,7 @@ type run struct {
 	remaining int
 	principal Principal
 	segment   *run
+	comp      *component
 	group     int // component, then index of the chain
 	fanOut    int
 	codes     []Code

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // snapshotFormat is the first word of a snapshot, partFormat of a parked chain.
@@ -228,7 +229,7 @@ func (e *Engine) restoreGroup(d *dec) {
 	settled, evicted, cut := d.bit(), d.bit(), d.bit()
 	var chains []*chainState
 	for range d.count(40) {
-		c := &chainState{id: e.intern(d.s()), root: d.ref(), digest: d.u(), first: int(d.u())}
+		c := &chainState{id: strings.Clone(d.s()), root: d.ref(), digest: d.u(), first: int(d.u())}
 		for k := range d.count(3) {
 			c.revisions = append(c.revisions, Revision{Number: c.first + k, At: d.i(), Verdict: Code(e.intern(d.s())), Digest: d.s()})
 		}

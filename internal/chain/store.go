@@ -5,11 +5,10 @@ import "slices"
 // node is one span inside its trace.
 type node struct {
 	id, parent SpanID
-	rec        *Record // only while its group is judged; nil for plumbing and work
-	off, size  uint32  // of the encoded record in the trace's data; size 0 is none
-	open       int32   // the node that opens the run around it; see the constants
-	told       uint32  // digest of what was last told about it
-	revision   uint16  // how often something else was told about it
+	off, size  uint32 // of the encoded record in the trace's data; size 0 is none
+	open       int32  // the node that opens the run around it; see the constants
+	told       uint32 // digest of what was last told about it
+	revision   uint16 // how often something else was told about it
 	works      bool
 	lost       bool // counted as outside any run
 }
@@ -27,6 +26,7 @@ const (
 type trace struct {
 	id    TraceID
 	nodes []node
+	recs  []*Record        // decoded, by node, while the group is judged; nil for plumbing and work
 	data  []byte           // encoded records; only ever appended to
 	index map[SpanID]int32 // nil while the trace is small
 	group *group

@@ -20,8 +20,15 @@ type judge struct {
 	comps     []*component
 	findings  []Finding
 	walk      []int32
-	compOf    map[*run]*component
-	settling  bool // time has passed: what has not come will not
+	recs      []Record
+	places    []*Record
+	openings  []Opening
+	acts      []Act
+	runPool   pool[run]
+	edgePool  pool[edge]
+	actPool   pool[action]
+	links     []int // scratch of components
+	settling  bool  // time has passed: what has not come will not
 }
 
 // ask is a delegating span within its run.
@@ -60,7 +67,7 @@ func (j *judge) structure() {
 func (t *trace) worksBelow() []bool {
 	asks := false
 	for i := range t.nodes {
-		if rec := t.nodes[i].rec; rec != nil && rec.Role == Asks {
+		if rec := t.recs[i]; rec != nil && rec.Role == Asks {
 			asks = true
 			break
 		}
@@ -93,12 +100,12 @@ func (j *judge) answeredAsks() map[Ref]bool {
 	lim := j.e.opts.Limits.Nesting
 	for _, t := range j.g.traces {
 		for i := range t.nodes {
-			rec := t.nodes[i].rec
+			rec := t.recs[i]
 			if rec == nil || rec.Role != Opens {
 				continue
 			}
 			for at, hops := t.find(t.nodes[i].parent), 0; at >= 0 && hops < lim; at, hops = t.find(t.nodes[at].parent), hops+1 {
-				if a := t.nodes[at].rec; a != nil && a.Role == Asks && sameAgent(a, rec) {
+				if a := t.recs[at]; a != nil && a.Role == Asks && sameAgent(a, rec) {
 					note(a.Ref)
 				}
 			}
@@ -134,7 +141,7 @@ func (j *judge) record(r Ref) *Record {
 		return nil
 	}
 	if i := t.find(r.Span); i >= 0 {
-		return t.nodes[i].rec
+		return t.recs[i]
 	}
 	return nil
 }
@@ -179,7 +186,7 @@ func (j *judge) resolve(t *trace, i int32, works []bool, answered map[Ref]bool) 
 func (j *judge) settleNode(t *trace, i, above int32, works []bool, answered map[Ref]bool) int32 {
 	n := &t.nodes[i]
 	n.open = above
-	if n.rec != nil && opens(t, n, above, works, i, answered) {
+	if t.recs[i] != nil && opens(t, above, works, i, answered) {
 		j.newRun(t, i, above)
 		n.open = i
 	}
@@ -187,8 +194,8 @@ func (j *judge) settleNode(t *trace, i, above int32, works []bool, answered map[
 }
 
 // opens reports whether a node opens a run, given the state above it.
-func opens(t *trace, n *node, above int32, works []bool, i int32, answered map[Ref]bool) bool {
-	rec := n.rec
+func opens(t *trace, above int32, works []bool, i int32, answered map[Ref]bool) bool {
+	rec := t.recs[i]
 	switch rec.Role {
 	case Opens:
 	case Asks:
@@ -206,15 +213,16 @@ func opens(t *trace, n *node, above int32, works []bool, i int32, answered map[R
 			return true
 		}
 	}
-	p := t.nodes[above].rec
+	p := t.recs[above]
 	return rec.Agent != "" && rec.Agent != p.Agent || rec.Tenant != p.Tenant
 }
 
 func (j *judge) newRun(t *trace, i, above int32) {
-	rec := t.nodes[i].rec
-	r := &run{rec: rec, tr: t, node: i, depth: -1}
+	rec := t.recs[i]
+	r := j.runPool.get()
+	*r = run{rec: rec, tr: t, node: i, depth: -1, edges: r.edges[:0]}
 	if above >= 0 {
-		if up := t.nodes[above].rec; up.Tenant == rec.Tenant {
+		if up := t.recs[above]; up.Tenant == rec.Tenant {
 			r.up = up.run
 		} else {
 			j.e.Stats.TenantsCrossed++
@@ -230,7 +238,7 @@ func (j *judge) newRun(t *trace, i, above int32) {
 func (t *trace) runAt(i int32) (r *run, missing bool) {
 	switch o := t.nodes[i].open; {
 	case o >= 0:
-		return t.nodes[o].rec.run, false
+		return t.recs[o].run, false
 	case o == openNone:
 		return nil, false
 	default:
@@ -261,7 +269,7 @@ func plainName(s string) string {
 func (j *judge) collectAsks() {
 	for _, t := range j.g.traces {
 		for i := range t.nodes {
-			rec := t.nodes[i].rec
+			rec := t.recs[i]
 			if rec == nil || rec.run != nil {
 				continue
 			}

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"hash/fnv"
 	"slices"
+	"strings"
 )
 
 // tell compares what was found with what was told before.
@@ -22,12 +22,11 @@ func (e *Engine) tell(now int64, j *judge) {
 
 // changed reports whether a digest is not the one told last.
 func (n *node) changed(b []byte) bool {
-	h := fnv.New32a()
-	_, _ = h.Write(b)
-	sum := h.Sum32()
-	if sum == 0 {
-		sum = 1
+	sum := uint32(2166136261) // FNV-1a
+	for _, c := range b {
+		sum = (sum ^ uint32(c)) * 16777619
 	}
+	sum = max(sum, 1)
 	if n.told == sum {
 		return false
 	}
@@ -99,7 +98,7 @@ func (e *edge) digest(b []byte) []byte {
 }
 
 func (e *Engine) tellAction(j *judge, a *action) {
-	if a.authority == AuthorityUnknown && !a.run.resolved && !j.settling {
+	if a.authority == "" || a.authority == AuthorityUnknown && !a.run.resolved && !j.settling {
 		return
 	}
 	w := enc{e.buf[:0]}
@@ -181,7 +180,7 @@ func (e *Engine) tellChains(now int64, j *judge) {
 	for _, c := range j.comps {
 		s := g.state(c.id, c.root.rec.Ref, taken)
 		if s == nil {
-			s = &chainState{id: e.intern(c.id), first: 1}
+			s = &chainState{id: strings.Clone(c.id), first: 1}
 			g.chains = append(g.chains, s)
 		}
 		s.root = c.root.rec.Ref

@@ -9,7 +9,7 @@ import (
 // verdicts turns what was found into reasons and findings of each chain.
 func (j *judge) verdicts() {
 	for _, a := range j.actions {
-		c := j.compOf[a.run]
+		c := a.run.comp
 		c.actions = append(c.actions, a)
 	}
 	for _, c := range j.comps {
@@ -43,6 +43,9 @@ func (j *judge) note(c *component, r *run, code Code, accused Ref, cause, detail
 	f.Message = sentence(info.says, r, detail)
 	c.reasons = append(c.reasons, code)
 	if k := f.key(); !c.noted[k] {
+		if c.noted == nil {
+			c.noted = map[findingKey]bool{}
+		}
 		c.noted[k] = true
 		j.findings = append(j.findings, f)
 	}
@@ -266,7 +269,7 @@ func (j *judge) silent() {
 		if a.used || j.answered[a.rec.Ref] {
 			continue
 		}
-		c := j.compOf[a.by]
+		c := a.by.comp
 		before := len(j.findings)
 		j.note(c, a.by, SilentDelegation, a.rec.Ref, "silent", "to "+a.rec.Agent)
 		if a.rec.Mode == Transfer && len(j.findings) > before {
@@ -300,16 +303,16 @@ func (j *judge) ghosts() {
 func (j *judge) chainOf(t *trace, d *Decision) (*component, *run) {
 	if i := t.find(d.Span.Span); i >= 0 {
 		if r, _ := t.runAt(i); r != nil {
-			return j.compOf[r], r
+			return r.comp, r
 		}
 	}
 	for _, r := range j.runs {
 		if r.tr == t {
-			return j.compOf[r], r
+			return r.comp, r
 		}
 	}
 	if len(j.runs) > 0 {
-		return j.compOf[j.runs[0]], j.runs[0]
+		return j.runs[0].comp, j.runs[0]
 	}
 	return nil, nil
 }

@@ -18,6 +18,9 @@ type Rights struct {
 	entries map[*policy.Agent]*entry
 	scopes  map[scopeKey]*scope
 	last    prepared
+	result  policy.Result
+	// approval is ask as a value, made once.
+	approval func(*policy.Rule) policy.Approval
 }
 
 // maxScopes bounds the compiled scopes that are remembered; the table starts
@@ -26,7 +29,9 @@ const maxScopes = 10_000
 
 // New returns rights under a history.
 func New(h policy.History) *Rights {
-	return &Rights{history: h, entries: map[*policy.Agent]*entry{}, scopes: map[scopeKey]*scope{}}
+	r := &Rights{history: h, entries: map[*policy.Agent]*entry{}, scopes: map[scopeKey]*scope{}}
+	r.approval = r.ask
+	return r
 }
 
 // SetHistory replaces the history: after it, call Engine.RegistryChanged with
@@ -35,6 +40,7 @@ func (r *Rights) SetHistory(h policy.History) {
 	r.history = h
 	clear(r.entries)
 	clear(r.scopes)
+	r.last = prepared{}
 }
 
 // Entry implements chain.Rights. Tenants share one registry.
@@ -71,49 +77,69 @@ func limitsOf(d *policy.Delegation) chain.Limits {
 }
 
 // prepared is the action asked about last: an action is held against several
-// entries in a row, and its arguments are parsed once.
+// entries in a row, and it is read and resolved once.
 type prepared struct {
-	act  chain.Act
-	at   int64
-	args policy.Args
-	set  bool
+	act     chain.Act
+	at      int64
+	version string
+	set     bool
+
+	q        policy.Request
+	approved chain.ApprovalFunc
+	asked    bool
+	state    chain.ApprovalState
 }
 
-func (p *prepared) holds(a *chain.Act, at int64) bool {
+func (p *prepared) holds(a *chain.Act, at int64, version string) bool {
 	b := &p.act
-	return p.set && p.at == at && a.Tool == b.Tool && a.Operation == b.Operation && a.Resource == b.Resource && a.Args == b.Args && a.For == b.For &&
-		a.Purpose == b.Purpose && slices.Equal(a.Data, b.Data)
+	return p.set && p.at == at && p.version == version && a.Tool == b.Tool && a.Operation == b.Operation && a.Resource == b.Resource &&
+		a.Args == b.Args && a.For == b.For && a.Purpose == b.Purpose && slices.Equal(a.Data, b.Data)
 }
 
-// request returns the action in the form that rules are matched against.
-func (r *Rights) request(a *chain.Act, at int64) policy.Request {
-	if !r.last.holds(a, at) {
-		r.last = prepared{act: *a, at: at, args: policy.ParseArgs([]byte(a.Args)), set: true}
+// request returns the action in the form that rules are matched against. It is
+// valid until the next call.
+func (r *Rights) request(a *chain.Act, at int64, version string) *policy.Request {
+	p := &r.last
+	if p.holds(a, at, version) {
+		return &p.q
 	}
-	return policy.Request{
+	p.act, p.at, p.version, p.set = *a, at, version, true
+	p.q = policy.Request{
 		Source: policy.FromSpan, Check: policy.PrincipalSkip, Tool: a.Tool, Operation: a.Operation, Resource: a.Resource,
-		Args: r.last.args, Data: a.Data, Purpose: a.Purpose, Time: time.Unix(0, at),
+		Args: policy.ParseArgs([]byte(a.Args)), Data: a.Data, Purpose: a.Purpose, Time: time.Unix(0, at),
 		Principal: policy.Principal{Type: a.For.Type, ID: a.For.ID, Grade: string(a.For.Grade)},
-		// How often a rule was used is the boundary processor's to count.
-		Counter: func(*policy.Rule, time.Duration) (int64, bool) { return 0, true },
+		Counter:   unlimited, Approval: r.approval,
 	}
+	return &p.q
+}
+
+// unlimited leaves rates out: how often a rule was used is the boundary
+// processor's to count.
+func unlimited(*policy.Rule, time.Duration) (int64, bool) { return 0, true }
+
+// ask answers what is known of approvals for a rule that matched.
+func (r *Rights) ask(rule *policy.Rule) policy.Approval {
+	p := &r.last
+	if p.approved == nil {
+		return policy.ApprovalUnknown
+	}
+	tool, _, resource := p.q.Resolved()
+	s := p.approved(chain.AskRule{ID: rule.ID(), Any: rule.Approvers().Any, Not: rule.Approvers().Not}, tool, resource)
+	p.asked = true
+	if s != chain.Approved {
+		p.state = s
+	}
+	return approvals[s]
 }
 
 // Judge implements chain.Entry.
 func (e *entry) Judge(a *chain.Act, at int64, approved chain.ApprovalFunc) chain.Ruling {
-	q := e.r.request(a, at)
-	asked, state := false, chain.Approved
-	q.Approval = func(rule *policy.Rule) policy.Approval {
-		tool, _, resource := q.Resolved()
-		s := approved(chain.AskRule{ID: rule.ID(), Any: rule.Approvers().Any, Not: rule.Approvers().Not}, tool, resource)
-		asked = true
-		if s != chain.Approved {
-			state = s
-		}
-		return approvals[s]
-	}
-	var res policy.Result
-	e.a.Judge(&q, &res)
+	q := e.r.request(a, at, e.version)
+	p := &e.r.last
+	p.approved, p.asked, p.state = approved, false, chain.Approved
+	res := &e.r.result
+	e.a.Judge(q, res)
+	p.approved = nil
 	out := chain.Ruling{Constraint: res.ConstraintOnly(), Finding: res.Finding, Version: e.version}
 	if res.Rule != nil {
 		out.Rule = res.Rule.ID()
@@ -125,13 +151,13 @@ func (e *entry) Judge(a *chain.Act, at int64, approved chain.ApprovalFunc) chain
 		out.Verdict = chain.False
 	case policy.NotEvaluated:
 	}
-	if asked && out.Verdict == chain.False && res.Denied != policy.True && state != chain.Approved {
-		out.Asked, out.Approval = true, state
+	if p.asked && out.Verdict == chain.False && res.Denied != policy.True && p.state != chain.Approved {
+		out.Asked, out.Approval = true, p.state
 	}
 	return out
 }
 
-var approvals = map[chain.ApprovalState]policy.Approval{
+var approvals = [...]policy.Approval{
 	chain.NoApproval: policy.ApprovalMissing, chain.Approved: policy.ApprovalFits,
 	chain.OtherApproval: policy.ApprovalMismatch, chain.OwnApproval: policy.ApprovalSelf,
 }
@@ -210,8 +236,7 @@ func isPair(item string) bool {
 
 // Covers implements chain.Scope.
 func (s *scope) Covers(a *chain.Act, at int64) (chain.Tri, bool) {
-	q := s.e.r.request(a, at)
-	o := s.s.Covers(s.e.a, &q)
+	o := s.s.Covers(s.e.a, s.e.r.request(a, at, s.e.version))
 	return truth(o.Truth), o.ConstraintOnly()
 }
 
