@@ -131,62 +131,6 @@ type keptHalts struct {
 // what is replayed is in it already.
 func (l *Ledger) isAhead(k accountKey) bool { return len(l.ahead) > 0 && l.ahead[k].seq > l.seq }
 
-// ring is a ring of accounts, the newest first.
-type ring struct {
-	newest *account
-	n      int
-}
-
-func (r *ring) link(a *account) {
-	if r.newest == nil {
-		a.prev, a.next = a, a
-	} else {
-		a.prev, a.next = r.newest.prev, r.newest
-		a.prev.next, a.next.prev = a, a
-	}
-	r.newest = a
-	r.n++
-}
-
-func (r *ring) unlink(a *account) {
-	r.n--
-	if a.next == a {
-		r.newest = nil
-		return
-	}
-	a.prev.next, a.next.prev = a.next, a.prev
-	if r.newest == a {
-		r.newest = a.next
-	}
-}
-
-// idlest returns an account that was not used since the hand last came by. It
-// spares one that was, once: nearly the longest idle, and a use touches no other
-// account's memory.
-func (r *ring) idlest() *account {
-	for {
-		a := r.newest.prev
-		if !a.used {
-			return a
-		}
-		a.used = false
-		r.newest = a // the oldest comes before the newest: the ring turns by one
-	}
-}
-
-// each visits the accounts, the oldest first.
-func (r *ring) each(visit func(*account)) {
-	if r.newest == nil {
-		return
-	}
-	for a := r.newest.prev; ; a = a.prev {
-		visit(a)
-		if a == r.newest {
-			return
-		}
-	}
-}
-
 // account returns the account of a key that is charged: it is used now, comes
 // from storage if need be, and is new if it is nowhere.
 func (l *Ledger) account(k accountKey) *account {
@@ -259,12 +203,29 @@ func (l *Ledger) insert(a *account) {
 		}
 		l.evict(from, from.idlest())
 	}
+	delete(l.waiting, a.accountKey)
 	l.accounts[a.accountKey] = a
 	l.rings[a.standing()].link(a)
 }
 
 func (l *Ledger) store(a *account, kept keptHalts) {
 	l.opt.Evict(a.storageKey(), encodeAccount(a, kept))
+}
+
+// await has a key in storage looked at when time ends what fires about it.
+func (l *Ledger) await(a *account) {
+	at := l.waits(a)
+	if at == 0 || l.opt.Load == nil {
+		return
+	}
+	if len(l.waiting) >= l.opt.MaxHalts {
+		l.counters.UnwatchedKeys++
+		return
+	}
+	if l.waiting == nil {
+		l.waiting = map[accountKey]int64{}
+	}
+	l.waiting[a.accountKey] = at
 }
 
 func (l *Ledger) evict(from *ring, old *account) {
@@ -274,6 +235,7 @@ func (l *Ledger) evict(from *ring, old *account) {
 			kept = keptHalts{max(l.seq, old.seq), l.halts[old.accountKey]}
 		}
 		l.store(old, kept)
+		l.await(old)
 	}
 	delete(l.ahead, old.accountKey)
 	from.unlink(old)

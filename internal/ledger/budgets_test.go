@@ -122,8 +122,18 @@ func TestGlob(t *testing.T) {
 		pattern, s string
 		want       bool
 	}{
-		{"", "", true}, {"a", "a", true}, {"a", "ab", false}, {"*", "", true}, {"a*", "a", true}, {"a*b", "ab", true}, {"a*b", "a", false},
-		{"a*a", "a", false}, {"*a*", "bab", true}, {"a*b*c", "abc", true}, {"a*b*c", "acb", false}, {"**", "x", true},
+		{"", "", true},
+		{"a", "a", true},
+		{"a", "ab", false},
+		{"*", "", true},
+		{"a*", "a", true},
+		{"a*b", "ab", true},
+		{"a*b", "a", false},
+		{"a*a", "a", false},
+		{"*a*", "bab", true},
+		{"a*b*c", "abc", true},
+		{"a*b*c", "acb", false},
+		{"**", "x", true},
 	} {
 		assert.Equal(t, c.want, globMatch(c.pattern, c.s), "%q %q", c.pattern, c.s)
 	}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,7 +112,7 @@ func (p *player) play(t *testing.T, i int, s *step) {
 	t.Helper()
 	scopes := s.Who.scopes()
 	events, repeat := p.act(t, s, &scopes)
-	var got []string
+	got := make([]string, 0, len(events))
 	for _, e := range events {
 		text := string(e.Type)
 		if e.Quiet {
@@ -123,7 +124,7 @@ func (p *player) play(t *testing.T, i int, s *step) {
 		got = append(got, text)
 		assert.LessOrEqual(t, len(e.Trajectory), 64)
 	}
-	assert.Equal(t, s.Want, got, "step %d", i)
+	assert.Equal(t, strings.Join(s.Want, " "), strings.Join(got, " "), "step %d", i)
 	halted := ""
 	if h, ok := p.l.Halted(&scopes); ok {
 		halted = h.Effect.String()

@@ -151,6 +151,9 @@ type Counters struct {
 	LateUnkept uint64
 	// RefusedHalts could not be latched, as MaxHalts were in force.
 	RefusedHalts uint64
+	// UnwatchedKeys went to storage with a finding that fires and that only their
+	// next charge will resolve.
+	UnwatchedKeys uint64
 	// LostKeys are keys whose stored state was damaged: their balance restarts.
 	LostKeys uint64
 }

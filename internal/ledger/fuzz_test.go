@@ -66,7 +66,7 @@ func FuzzParseBudgets(f *testing.F) {
 // written writes budgets as a file.
 func written(t *testing.T, b *Budgets) []byte {
 	t.Helper()
-	list := []map[string]any{}
+	list := make([]map[string]any, 0, len(b.All()))
 	for _, one := range b.All() {
 		amount := one.Limit.Big().String()
 		switch one.Unit {

@@ -33,10 +33,15 @@ func TestOrders(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, h.ID(), inRun.ID())
 	for _, bad := range []Order{
-		{Scope: Agent, Key: "bot", Reason: "r"}, {Scope: Agent, Key: "bot", By: "b"}, {Scope: Agent, By: "b", Reason: "r"},
-		{Scope: 99, Key: "k", By: "b", Reason: "r"}, {Scope: Agent, Key: "k", By: "b", Reason: "r", Effect: 9},
-		{Scope: Agent, Key: "k", By: "b", Reason: "r", Run: "r", Session: "s"}, {Scope: Agent, Key: "k", By: "b", Reason: "r", Until: epoch},
-		{Scope: Tenant, Tenant: "a", Key: "b", By: "b", Reason: "r"}, {Scope: Agent, Key: "k", By: "b", Reason: strings.Repeat("r", maxOrder)},
+		{Scope: Agent, Key: "bot", Reason: "r"},
+		{Scope: Agent, Key: "bot", By: "b"},
+		{Scope: Agent, By: "b", Reason: "r"},
+		{Scope: 99, Key: "k", By: "b", Reason: "r"},
+		{Scope: Agent, Key: "k", By: "b", Reason: "r", Effect: 9},
+		{Scope: Agent, Key: "k", By: "b", Reason: "r", Run: "r", Session: "s"},
+		{Scope: Agent, Key: "k", By: "b", Reason: "r", Until: epoch},
+		{Scope: Tenant, Tenant: "a", Key: "b", By: "b", Reason: "r"},
+		{Scope: Agent, Key: "k", By: "b", Reason: strings.Repeat("r", maxOrder)},
 	} {
 		before := l.Snapshot()
 		_, _, err := l.Halt(bad, epoch)
@@ -167,4 +172,40 @@ func TestEachBalance(t *testing.T) {
 	before := l.Snapshot()
 	gauges(epoch.Add(time.Hour))
 	assert.Equal(t, before, l.Snapshot(), "looking changes nothing")
+}
+
+// What fires of a key in storage resolves when its period ends, and the key
+// stays in storage.
+func TestStorageWakes(t *testing.T) {
+	stored := store{}
+	l := New(budgets(t, `version: 1
+budgets:
+  - {id: day, scope: session, limit_calls: 0, period: day, on_exceed: halt, mode: enforce}
+  - {id: life, scope: session, limit_calls: 0}
+  - {id: soon, scope: session, limit_usd: 100, projection: {horizon: 10s, floors: {calls: 0, elapsed: 0s, spend_usd: 0}}}
+`), stored.options(Options{MaxKeys: 16, MaxHalts: 20}))
+	for i, s := range names("s", 36) {
+		l.Charge(&Charge{Action: actionID(i), Scopes: Scopes{Session: s}, Start: epoch, End: epoch.Add(time.Second), Kind: ModelCall, Cost: amount(t, "50")})
+	}
+	require.Equal(t, uint64(21), l.Counters().EvictedKeys)
+	require.Len(t, l.waiting, 20)
+	assert.Equal(t, uint64(1), l.Counters().UnwatchedKeys)
+	l.Tick(epoch.Add(time.Minute))
+	resolved := map[EventType]int{}
+	for _, e := range l.Tick(epoch.Add(2 * time.Minute)) {
+		require.True(t, e.Resolved)
+		resolved[e.Type]++
+	}
+	assert.Equal(t, map[EventType]int{BudgetProjected: 35}, resolved, "36 keys, one of them unwatched")
+	next := New(l.Budgets(), l.opt)
+	require.NoError(t, next.Restore(l.Snapshot()))
+	clear(resolved)
+	for _, e := range next.Tick(epoch.Add(24 * time.Hour)) {
+		require.True(t, e.Resolved)
+		resolved[e.Type]++
+	}
+	assert.Equal(t, map[EventType]int{BudgetExceeded: 35, BudgetHalt: 20}, resolved)
+	assert.Empty(t, next.waiting)
+	assert.Empty(t, next.Tick(epoch.Add(25*time.Hour)))
+	assert.Equal(t, uint64(21), next.Counters().EvictedKeys)
 }

@@ -26,14 +26,17 @@ func (l *Ledger) judge(a *account, c *cell, b *Budget, action ID, now int64, eve
 	if c.exceeded {
 		return l.halt(a, c, b, b.OnExceed, "limit", action, now, events)
 	}
-	p, enough := c.project(b, now)
-	limit := b.Limit.In(b.Unit)
+	if b.projection == nil && !c.projected && !c.mayWarn {
+		return events
+	}
+	p := c.pace(b, now)
+	limit := b.Limit.Float()
 	burn, page := (*Burn)(nil), false
-	if enough {
+	if p.enough {
 		burn, page = c.burning(b, now)
 	}
 	switch {
-	case enough && p.Low > limit:
+	case p.enough && p.low > limit:
 		if !c.projected {
 			c.projected = true
 			emit(BudgetProjected, "projection", nil)
@@ -42,7 +45,7 @@ func (l *Ledger) judge(a *account, c *cell, b *Budget, action ID, now int64, eve
 	case burn != nil && page && !c.projected:
 		c.projected = true
 		emit(BudgetProjected, "burn_rate", func(ev *Event) { ev.Burn = burn })
-	case (burn != nil && !page || enough && p.High > limit) && !c.mayWarn && !c.projected:
+	case (burn != nil && !page || p.enough && p.high > limit) && !c.mayWarn && !c.projected:
 		c.mayWarn = true
 		rule := "projection"
 		if burn != nil {
@@ -77,18 +80,18 @@ func (l *Ledger) ease(a *account, c *cell, b *Budget, observed Sum, now int64, e
 
 // calmDown resolves a projection that has been well below the limit for two
 // horizons, and arms it again.
-func (l *Ledger) calmDown(a *account, c *cell, b *Budget, p *Projection, burning bool, now int64, events []Event) []Event {
+func (l *Ledger) calmDown(a *account, c *cell, b *Budget, p *pace, burning bool, now int64, events []Event) []Event {
 	if !c.projected && !c.mayWarn {
 		return events
 	}
-	if burning || p.high(c, b, now) >= rearmShare*b.Limit.In(b.Unit) {
+	if burning || p.later(c, now) >= rearmShare*b.Limit.Float() {
 		c.calm = 0
 		return events
 	}
 	if c.calm == 0 {
 		c.calm = now
 	}
-	if now-c.calm < rearmHorizons*int64(p.Horizon) {
+	if now-c.calm < rearmHorizons*int64(p.ahead) {
 		return events
 	}
 	return l.resolve(a, c, b, now, "the projection fell below the limit", events, true)

@@ -19,7 +19,8 @@ type Options struct {
 	MaxResponses int
 	ResponseTTL  time.Duration
 	// MaxHalts is how many halts may be in force at once, 100,000 by default. One
-	// more is not latched but counted: no halt is ever dropped to make room.
+	// more is not latched but counted: no halt is ever dropped to make room. As
+	// many keys in storage are watched for what time resolves.
 	MaxHalts int
 	// Evict stores the state of an idle key; Load finds it again, nil if there
 	// is none. Without Evict, an evicted key loses its spend. What Evict stores must
@@ -59,6 +60,7 @@ type Ledger struct {
 	halts     map[accountKey][]Halt
 	haltCount int
 	ahead     map[accountKey]keptHalts // keys whose state is later than a replay has come
+	waiting   map[accountKey]int64     // keys in storage that need a look, and when
 	recent    [scopes]*account         // the last one of each scope: most charges repeat it
 	actions   memory[struct{}]
 	responses memory[claim]

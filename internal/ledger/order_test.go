@@ -41,8 +41,10 @@ func modelBudgets(tb testing.TB) []modelBudget {
 		{id: "run", scope: Agent, unit: ToolCalls, limit: 6, period: "run", enforce: true},
 		{id: "agent-session", scope: Agent, unit: ToolCalls, limit: 9, period: "session", enforce: true},
 		{id: "of-p1", scope: Agent, unit: Calls, limit: 12, enforce: true, fits: func(s *Scopes, _ string) bool { return s.Project == "p1" }},
-		{id: "agent/a1/calls/month", scope: Agent, unit: Calls, limit: 20, period: "2006-01", zone: berlin, enforce: true,
-			fits: func(_ *Scopes, key string) bool { return key == "a1" }},
+		{
+			id: "agent/a1/calls/month", scope: Agent, unit: Calls, limit: 20, period: "2006-01", zone: berlin, enforce: true,
+			fits: func(_ *Scopes, key string) bool { return key == "a1" },
+		},
 		{id: "rolling", scope: Project, unit: Tokens, period: "rolling"},
 	}
 }

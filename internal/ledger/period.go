@@ -84,6 +84,7 @@ func (p period) bounds(t time.Time) (start, end time.Time) {
 		step = func(n int) time.Time { return midnight(y, m, d+7*n, p.loc) }
 	case month:
 		step = func(n int) time.Time { return midnight(y, m+time.Month(n), 1, p.loc) }
+	default: // a day
 	}
 	// Clocks that went back over midnight show the old date once more.
 	n := 0

@@ -76,9 +76,21 @@ func TestPeriodsTile(t *testing.T) {
 		zone string
 		year int
 	}{
-		{"UTC", 2026}, {"Europe/Berlin", 2026}, {"America/New_York", 2026}, {"Asia/Kolkata", 2026}, {"Australia/Lord_Howe", 2026},
-		{"Africa/Cairo", 2024}, {"Asia/Beirut", 2025}, {"America/Havana", 2024}, {"America/Santiago", 2025}, {"America/Sao_Paulo", 2018},
-		{"America/Asuncion", 2023}, {"Atlantic/Azores", 2026}, {"America/St_Johns", 2006}, {"Pacific/Apia", 2011}, {"Asia/Kathmandu", 2026},
+		{"UTC", 2026},
+		{"Europe/Berlin", 2026},
+		{"America/New_York", 2026},
+		{"Asia/Kolkata", 2026},
+		{"Australia/Lord_Howe", 2026},
+		{"Africa/Cairo", 2024},
+		{"Asia/Beirut", 2025},
+		{"America/Havana", 2024},
+		{"America/Santiago", 2025},
+		{"America/Sao_Paulo", 2018},
+		{"America/Asuncion", 2023},
+		{"Atlantic/Azores", 2026},
+		{"America/St_Johns", 2006},
+		{"Pacific/Apia", 2011},
+		{"Asia/Kathmandu", 2026},
 	} {
 		loc, err := time.LoadLocation(c.zone)
 		require.NoError(t, err)

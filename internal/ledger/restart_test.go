@@ -172,7 +172,7 @@ func randomRecord(r *rand.Rand, l *Ledger, c Charge, now time.Time, versions []s
 
 // told says in a line each what events say; all of it by a hash of the event.
 func told(events []Event) []string {
-	var out []string
+	out := make([]string, 0, len(events))
 	for _, e := range events {
 		out = append(out, fmt.Sprintf("%s %v %s %s", e.Cause(), e.Resolved, e.Reason, e.At))
 	}
@@ -184,7 +184,7 @@ func told(events []Event) []string {
 // keys in storage that were stored before and after the snapshot.
 func TestKill(t *testing.T) {
 	sets := map[string]*Budgets{}
-	var versions []string
+	versions := make([]string, 0, 3)
 	for _, text := range []string{everything, modelled, everything + "  - {id: more, scope: session, limit_usd: 3, on_exceed: deny, mode: enforce}\n"} {
 		b := budgets(t, text)
 		sets[b.Version()] = b

@@ -65,8 +65,7 @@ func NewBudgets(file *Budgets, extra []Spec) (*Budgets, error) {
 	}
 	sorted := slices.Clone(extra)
 	slices.SortStableFunc(sorted, func(a, b Spec) int { return cmp.Compare(a.ID(), b.ID()) })
-	hash := sha256.New()
-	fmt.Fprintf(hash, "%q\n", out.version)
+	text := fmt.Appendf(nil, "%q\n", out.version)
 	var errs []error
 	for i := range sorted {
 		s := &sorted[i]
@@ -78,12 +77,12 @@ func NewBudgets(file *Budgets, extra []Spec) (*Budgets, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", s.Source, err))
 			continue
 		}
-		fmt.Fprintf(hash, "%q %q %q %q %q %q %q %q %q\n", s.ID(), s.Agent, s.Tenant, s.Limit, b.period.loc, s.OnExceed, s.Mode, s.Reason, s.Controls)
+		text = fmt.Appendf(text, "%q %q %q %q %q %q %q %q %q\n", s.ID(), s.Agent, s.Tenant, s.Limit, b.period.loc, s.OnExceed, s.Mode, s.Reason, s.Controls)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	sum := hash.Sum(nil)
+	sum := sha256.Sum256(text)
 	out.version = "sha256:" + hex.EncodeToString(sum[:8])
 	return out, nil
 }

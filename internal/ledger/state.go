@@ -3,7 +3,7 @@ package ledger
 import (
 	"cmp"
 	"errors"
-	"math"
+	"slices"
 	"strconv"
 )
 
@@ -12,107 +12,6 @@ const stateVersion = 2
 
 // ErrState is returned for bytes that are no state of this version.
 var ErrState = errors.New("ledger state: damaged, or of another version")
-
-func (c *codec) key(k *accountKey) {
-	u := uint64(k.scope)
-	c.u64(&u)
-	k.scope = Scope(u)
-	c.bad = c.bad || u >= uint64(scopes)
-	c.str(&k.tenant)
-	c.str(&k.key)
-	c.str(&k.run)
-	c.bool(&k.bySession)
-}
-
-func (c *codec) totals(t *totals) {
-	c.sum(&t.usd)
-	c.sum(&t.bound)
-	for _, v := range []*uint64{&t.tokens, &t.calls, &t.tools, &t.unpricedCalls, &t.unpricedTokens} {
-		c.u64(v)
-	}
-	c.i64(&t.first)
-	c.i64(&t.last)
-}
-
-func (c *codec) account(a *account) {
-	c.key(&a.accountKey)
-	c.totals(&a.life)
-	c.bool(&a.used)
-	c.sum(&a.own)
-	c.u64(&a.seq)
-	each(c, &a.cells, func(p **cell) {
-		if *p == nil {
-			*p = &cell{}
-		}
-		c.cell(*p)
-	})
-}
-
-func (c *codec) cell(v *cell) {
-	c.str(&v.budget)
-	c.str(&v.period)
-	c.sum(&v.limit)
-	unit := uint64(v.unit)
-	c.u64(&unit)
-	v.unit = Unit(unit)
-	c.i64(&v.start)
-	c.i64(&v.end)
-	c.totals(&v.now)
-	each(c, &v.closed, func(p *closed) {
-		c.i64(&p.start)
-		c.i64(&p.end)
-		c.totals(&p.totals)
-	})
-	c.f64(&v.ewma)
-	each(c, &v.path, func(p *point) {
-		c.i64(&p.at)
-		c.u64(&p.spend)
-	})
-	each(c, &v.slots, func(s *slot) {
-		c.i64(&s.at)
-		c.totals(&s.totals)
-	})
-	each(c, &v.burns, func(r *burnRing) {
-		c.i64(&r.newest)
-		for i := range r.amount {
-			n := uint64(r.calls[i])
-			c.f64(&r.amount[i])
-			c.u64(&n)
-			r.calls[i] = uint32(n)
-		}
-	})
-	warned := uint64(v.warned)
-	c.u64(&warned)
-	v.warned = int(min(warned, math.MaxInt32))
-	c.bool(&v.exceeded)
-	c.bool(&v.projected)
-	c.bool(&v.mayWarn)
-	c.i64(&v.calm)
-	c.u64(&v.pardon)
-}
-
-func (c *codec) halt(h *Halt) {
-	k := h.accountKey()
-	c.key(&k)
-	h.Scope, h.Tenant, h.Key, h.Run, h.Session = k.scope, k.tenant, k.key, k.run, ""
-	if k.bySession {
-		h.Run, h.Session = "", k.run
-	}
-	c.str(&h.Budget)
-	effect, unit := uint64(h.Effect), uint64(h.Unit)
-	c.u64(&effect)
-	c.u64(&unit)
-	h.Effect, h.Unit = Effect(effect), Unit(unit)
-	c.time(&h.Since)
-	c.time(&h.Until)
-	c.id(&h.Action)
-	c.str(&h.Rule)
-	c.str(&h.By)
-	c.str(&h.Reason)
-	c.sum(&h.Observed)
-	c.sum(&h.Limit)
-	c.str(&h.PolicyVersion)
-}
 
 func (k accountKey) storageKey() string {
 	part := "/"
@@ -157,36 +56,58 @@ func (l *Ledger) Snapshot() []byte {
 	for i := range l.rings {
 		l.rings[i].each(func(a *account) { accounts = append(accounts, a) })
 	}
-	halts, actions, responses := l.Halts(), l.actions.all(), l.responses.all()
-	version := l.budgets.version
-	l.state(&c, &version, &accounts, &halts, &actions, &responses)
+	all := state{version: l.budgets.version, accounts: accounts, halts: l.Halts(), actions: l.actions.all(), responses: l.responses.all()}
+	for k, at := range l.waiting {
+		all.waiting = append(all.waiting, waiting{k, at})
+	}
+	slices.SortFunc(all.waiting, func(a, b waiting) int { return cmpKeys(a.key, "", b.key, "") })
+	l.state(&c, &all)
 	return c.b
 }
 
-func (l *Ledger) state(c *codec, version *string, accounts *[]*account, halts *[]Halt, actions *[]noted[struct{}], responses *[]noted[claim]) {
-	c.str(version)
+// state is what a snapshot holds besides numbers.
+type state struct {
+	version   string // of the budgets
+	accounts  []*account
+	halts     []Halt
+	waiting   []waiting
+	actions   []noted[struct{}]
+	responses []noted[claim]
+}
+
+type waiting struct {
+	key accountKey
+	at  int64
+}
+
+func (l *Ledger) state(c *codec, s *state) {
+	c.str(&s.version)
 	c.u64(&l.seq)
 	c.i64(&l.now)
 	c.i64(&l.clock)
 	n := &l.counters
 	for _, v := range []*uint64{
 		&n.EvictedKeys, &n.LoadedKeys, &n.EarlyActions, &n.EarlyResponses, &n.DuplicateResponses, &n.DedupeConflicts,
-		&n.LateUnkept, &n.RefusedHalts, &n.LostKeys,
+		&n.LateUnkept, &n.RefusedHalts, &n.UnwatchedKeys, &n.LostKeys,
 	} {
 		c.u64(v)
 	}
-	each(c, accounts, func(p **account) {
+	each(c, &s.accounts, func(p **account) {
 		if *p == nil {
 			*p = &account{}
 		}
 		c.account(*p)
 	})
-	each(c, halts, c.halt)
-	each(c, actions, func(s *noted[struct{}]) {
+	each(c, &s.halts, c.halt)
+	each(c, &s.waiting, func(w *waiting) {
+		c.key(&w.key)
+		c.i64(&w.at)
+	})
+	each(c, &s.actions, func(s *noted[struct{}]) {
 		c.id(&s.id)
 		c.i64(&s.at)
 	})
-	each(c, responses, func(s *noted[claim]) {
+	each(c, &s.responses, func(s *noted[claim]) {
 		c.id(&s.id)
 		c.i64(&s.at)
 		c.u64(&s.v.trace)
@@ -204,30 +125,10 @@ func (l *Ledger) Restore(b []byte) error {
 	}
 	next := New(l.budgets, l.opt)
 	c := codec{b: b[1:], reading: true}
-	var accounts []*account
-	var halts []Halt
-	var actions []noted[struct{}]
-	var responses []noted[claim]
-	var version string
-	next.state(&c, &version, &accounts, &halts, &actions, &responses)
-	if c.bad || len(c.b) > 0 {
+	var all state
+	next.state(&c, &all)
+	if c.bad || len(c.b) > 0 || !next.recall(&all) {
 		return ErrState
-	}
-	known := make(map[accountKey]bool, len(accounts))
-	for _, a := range accounts {
-		if known[a.accountKey] || !a.sound() {
-			return ErrState
-		}
-		known[a.accountKey] = true
-	}
-	if !next.recall(actions, responses) {
-		return ErrState
-	}
-	for _, h := range halts {
-		next.setHalts(h.accountKey(), append(next.halts[h.accountKey()], h))
-	}
-	for _, a := range accounts { // last: they may evict, and so write
-		next.insert(a)
 	}
 	*l = *next
 	return nil
@@ -246,21 +147,40 @@ func SnapshotBudgets(b []byte) (version string, err error) {
 	return version, nil
 }
 
-// recall takes ids from a snapshot; false if one is there twice.
-func (l *Ledger) recall(actions []noted[struct{}], responses []noted[claim]) bool {
-	for _, s := range actions {
-		if l.actions.get(&s.id) != nil {
+// recall takes what a snapshot holds; false if that cannot have been one.
+func (l *Ledger) recall(s *state) bool {
+	known := make(map[accountKey]bool, len(s.accounts))
+	for _, a := range s.accounts {
+		if known[a.accountKey] || !a.sound() {
+			return false
+		}
+		known[a.accountKey] = true
+	}
+	for _, n := range s.actions {
+		if l.actions.get(&n.id) != nil {
 			return false
 		}
 		l.counters.EarlyActions += l.actions.makeRoom(0, 0, l.opt.MaxActions)
-		l.actions.put(s.id, s.at, s.v, l.opt.MaxActions)
+		l.actions.put(n.id, n.at, n.v, l.opt.MaxActions)
 	}
-	for _, s := range responses {
-		if l.responses.get(&s.id) != nil {
+	for _, n := range s.responses {
+		if l.responses.get(&n.id) != nil {
 			return false
 		}
 		l.counters.EarlyResponses += l.responses.makeRoom(0, 0, l.opt.MaxResponses)
-		l.responses.put(s.id, s.at, s.v, l.opt.MaxResponses)
+		l.responses.put(n.id, n.at, n.v, l.opt.MaxResponses)
+	}
+	for _, h := range s.halts {
+		l.setHalts(h.accountKey(), append(l.halts[h.accountKey()], h))
+	}
+	for _, w := range s.waiting {
+		if l.waiting == nil {
+			l.waiting = map[accountKey]int64{}
+		}
+		l.waiting[w.key] = w.at
+	}
+	for _, a := range s.accounts { // last: they may evict, and so write
+		l.insert(a)
 	}
 	return true
 }

@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // closePeriod resolves what the period leaves behind.
 func (l *Ledger) closePeriod(a *account, c *cell, b *Budget, now int64, events []Event) []Event {
@@ -10,7 +13,7 @@ func (l *Ledger) closePeriod(a *account, c *cell, b *Budget, now int64, events [
 
 // Tick resolves and releases what time alone ends: periods that are over, and
 // projections that fell while nothing was charged. Call it every few seconds;
-// it looks at each key in memory.
+// it looks at each key in memory, and at those in storage that wait for it.
 func (l *Ledger) Tick(now time.Time) []Event {
 	var events []Event
 	t := nanos(now)
@@ -18,46 +21,103 @@ func (l *Ledger) Tick(now time.Time) []Event {
 		l.clock = t
 		l.seq++
 	}
-	for _, h := range l.Halts() {
-		if !h.Until.IsZero() && !h.Until.After(now) {
-			events = l.lift(h.accountKey(), func(o *Halt) bool { return o.ID() == h.ID() }, "", "the period ended", t, events)
+	if l.haltCount > 0 {
+		for _, h := range l.Halts() {
+			if !h.Until.IsZero() && !h.Until.After(now) {
+				events = l.lift(h.accountKey(), func(o *Halt) bool { return o.ID() == h.ID() }, "", "the period ended", t, events)
+			}
 		}
 	}
-	l.each(func(a *account, c *cell, b *Budget) {
-		if !c.projected && !c.mayWarn && !c.exceeded && c.warned == 0 {
-			return
+	for i := range l.rings {
+		l.rings[i].each(func(a *account) {
+			if !l.isAhead(a.accountKey) {
+				events = l.pass(a, t, events)
+			}
+		})
+	}
+	return l.wake(t, events)
+}
+
+// firing reports whether any finding about the budget and the key fires.
+func (c *cell) firing() bool { return c.projected || c.mayWarn || c.exceeded || c.warned > 0 }
+
+// pass resolves what the passing of time ends for one key.
+func (l *Ledger) pass(a *account, t int64, events []Event) []Event {
+	for _, c := range a.cells {
+		if !c.firing() {
+			continue
+		}
+		b := l.budgets.byID[c.budget]
+		if b == nil || b.Scope != a.scope || b.Period() != c.period {
+			continue
 		}
 		if c.end != 0 && t >= c.end {
 			events = l.resolve(a, c, b, t, "the period ended", events, false)
-			return
+			continue
 		}
 		if t < c.now.last {
-			return
+			continue
 		}
 		spent := c.at(b, t)
 		events = l.ease(a, c, b, spent.in(b), t, events)
 		if c.exceeded {
-			return
+			continue
 		}
-		p, _ := c.project(b, t)
+		p := c.pace(b, t)
 		burn, _ := c.burning(b, t)
 		events = l.calmDown(a, c, b, &p, burn != nil, t, events)
-	})
+	}
 	return events
 }
 
-// each visits the budgets of all keys in memory, oldest use first.
-func (l *Ledger) each(visit func(*account, *cell, *Budget)) {
-	for i := range l.rings {
-		l.rings[i].each(func(a *account) {
-			if l.isAhead(a.accountKey) {
-				return
-			}
-			for _, c := range a.cells {
-				if b := l.budgets.byID[c.budget]; b != nil && b.Scope == a.scope && b.Period() == c.period {
-					visit(a, c, b)
-				}
-			}
-		})
+// waits returns when a key that goes to storage needs a look because something
+// fires that time will end; 0 if nothing does.
+func (l *Ledger) waits(a *account) int64 {
+	var at int64
+	for _, c := range a.cells {
+		b := l.budgets.byID[c.budget]
+		if !c.firing() || b == nil || b.Scope != a.scope || b.Period() != c.period {
+			continue
+		}
+		due := c.end
+		if b.period.kind == rolling || ((c.projected || c.mayWarn) && b.projection != nil && b.projection.horizon > 0) {
+			due = max(l.now, l.clock) + int64(time.Second)
+		}
+		if due != 0 && (at == 0 || due < at) {
+			at = due
+		}
 	}
+	return at
+}
+
+// wake looks at the keys in storage whose time has come, and leaves them there.
+func (l *Ledger) wake(t int64, events []Event) []Event {
+	if len(l.waiting) == 0 {
+		return events
+	}
+	due := make([]accountKey, 0, 8)
+	for k, at := range l.waiting {
+		if at <= t {
+			due = append(due, k)
+		}
+	}
+	slices.SortFunc(due, func(a, b accountKey) int { return cmpKeys(a, "", b, "") })
+	for _, k := range due {
+		a, kept := l.stored(k)
+		if a == nil {
+			delete(l.waiting, k)
+			continue
+		}
+		if kept.seq > l.seq {
+			continue // a replay has not come there yet
+		}
+		events = l.pass(a, t, events)
+		if at := l.waits(a); at > 0 {
+			l.waiting[k] = at
+		} else {
+			delete(l.waiting, k)
+		}
+		l.store(a, keptHalts{l.seq, l.halts[k]})
+	}
+	return events
 }
