@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -213,6 +214,9 @@ func (b *Budget) parseSelect(f *faults, m map[string]string) {
 		}
 		if glob == "" {
 			f.add("select."+key, "an empty pattern matches nothing")
+		}
+		if strings.Trim(glob, "*") == "" {
+			continue // takes every key, the unknown too
 		}
 		b.selects = append(b.selects, selector{scope: Scope(s), glob: glob})
 		b.foreign = b.foreign || (Scope(s) != b.Scope && Scope(s) != Tenant)
