@@ -138,8 +138,10 @@ func toolWithin(tool []token, of *glob) Truth {
 	switch {
 	case of == nil:
 		return True
+	case tool == nil && slices.ContainsFunc(of.alts, isEverything):
+		return Unknown // any tool at all, but not an action without one
 	case tool == nil:
-		return truthOf(slices.ContainsFunc(of.alts, isEverything))
+		return False
 	default:
 		return altWithin(tool, of.alts)
 	}

@@ -39,7 +39,9 @@ func patternWithin(p, q []token) Truth {
 	switch {
 	case qKind == tokAny && inside:
 		return True
-	case qKind == tokSegment && inside && pKind == tokSegment && !strings.Contains(have[len(want):], "/"):
+	case qKind == tokSegment && inside && strings.Contains(have[len(want):], "/"):
+		return False // each text of p has a slash that * does not cross
+	case qKind == tokSegment && inside && pKind == tokSegment:
 		return True
 	case pKind == tokAny && (qKind == tokAny || qKind == tokSegment):
 		return False // p takes texts that lack q's prefix, or have a slash more

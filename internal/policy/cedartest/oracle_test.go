@@ -2,6 +2,7 @@ package cedartest
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -226,22 +227,22 @@ func compare(t *testing.T, seed uint64, requests int, seen map[policy.Effect]int
 	}
 }
 
-// TestEqualDecisions: 2,000 random registries with 40 requests each.
+var (
+	from  = flag.Uint64("from", 0, "first seed")
+	seeds = flag.Uint64("seeds", 2000, "how many random registries, each with 40 requests")
+)
+
+// TestEqualDecisions draws random registries and requests; more of them with
+// -args -from 100000 -seeds 100000.
 func TestEqualDecisions(t *testing.T) {
 	seen := map[policy.Effect]int{}
-	for seed := range uint64(2000) {
-		compare(t, seed, 40, seen)
+	for seed := range *seeds {
+		compare(t, *from+seed, 40, seen)
 	}
 	t.Log(seen)
 	for _, e := range []policy.Effect{policy.Allow, policy.Deny, policy.Ask} {
-		if seen[e] < 1000 {
+		if seen[e] < int(*seeds)/2 {
 			t.Errorf("only %d decisions are %s: the comparison proves little", seen[e], e)
 		}
 	}
-}
-
-// FuzzEqualDecisions goes on from any seed.
-func FuzzEqualDecisions(f *testing.F) {
-	f.Add(uint64(1))
-	f.Fuzz(func(t *testing.T, seed uint64) { compare(t, seed, 10, map[policy.Effect]int{}) })
 }

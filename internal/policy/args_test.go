@@ -1,0 +1,140 @@
+package policy
+
+import (
+	"encoding/json"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseArgs(t *testing.T) {
+	for in, want := range map[string]argsState{
+		``: argsAbsent, ` `: argsAbsent, `null`: argsAbsent, `""`: argsAbsent, `"null"`: argsAbsent,
+		`{}`: argsKnown, `{"a": 1}`: argsKnown, `"{\"a\": 1}"`: argsKnown,
+		`[]`: argsUnknown, `1`: argsUnknown, `"x"`: argsUnknown, `{"a": 1`: argsUnknown, `{"a": 1} x`: argsUnknown, `{"a": 1}{}`: argsUnknown,
+		`{"a": 1, "a": 2}`: argsUnknown, `{"a": {"b": 1, "b": 1}}`: argsUnknown, "{\"a\": \"\xff\"}": argsUnknown,
+		`{"a": 1e99999999}`: argsUnknown, `"\"{}\""`: argsUnknown,
+		`{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`: argsUnknown,
+		`{"a": "` + strings.Repeat("x", maxArgsSize) + `"}`:                 argsUnknown,
+	} {
+		assert.Equal(t, want, ParseArgs([]byte(in)).state, "%.40s", in)
+	}
+	assert.Equal(t, argsKnown, ArgsOf(map[string]any{"a": 1, "b": []string{"x"}}).state)
+	assert.Equal(t, argsAbsent, ArgsOf(nil).state)
+	assert.Equal(t, argsUnknown, ArgsOf(map[string]any{"a": func() {}}).state)
+}
+
+func TestEraseLeavesTheOriginal(t *testing.T) {
+	a := ParseArgs([]byte(`{"payee": {"iban": "DE1", "name": "x"}, "n": [1]}`))
+	b := a
+	require.True(t, b.Erase("payee.iban"))
+	assert.False(t, b.Erase("payee.bic"))
+	whole, _ := a.v.native()
+	_, ok := b.v.native()
+	assert.False(t, ok)
+	assert.Equal(t, "DE1", whole.(map[string]any)["payee"].(map[string]any)["iban"])
+}
+
+// schemaOf compiles a schema written in YAML.
+func schemaOf(tb testing.TB, text string) *schema {
+	tb.Helper()
+	d := &reader{file: "schema"}
+	s := d.schema(parseNode(tb, text), schemaKeys)
+	require.NoError(tb, d.err(), text)
+	return s
+}
+
+func TestSchema(t *testing.T) {
+	for schema, values := range map[string]struct{ yes, no []string }{
+		`{type: number}`:                                   {[]string{`1`, `1.5`, `-0`}, []string{`"1"`, `null`, `true`, `[]`, `{}`}},
+		`{type: integer}`:                                  {[]string{`1`, `1.0`, `10e-1`, `0`, `-3`, `1e3`}, []string{`1.5`, `1e-1`, `"1"`}},
+		`{type: [string, "null"]}`:                         {[]string{`"x"`, `null`}, []string{`1`}},
+		`{minimum: 5}`:                                     {[]string{`5`, `5.0`, `1e9`}, []string{`4.999999999999999999999`, `"7"`, `null`, `-9`}},
+		`{exclusiveMinimum: 0, exclusiveMaximum: 1}`:       {[]string{`0.5`, `1e-30`}, []string{`0`, `1`, `1.0`, `-0.0`}},
+		`{minimum: 1, exclusiveMinimum: 3}`:                {[]string{`4`}, []string{`3`, `2`}},
+		`{multipleOf: 0.01}`:                               {[]string{`12.34`, `0`, `1`}, []string{`12.345`}},
+		`{enum: [EUR, 1, 1.50, true, null]}`:               {[]string{`"EUR"`, `1.0`, `1.5`, `true`, `null`}, []string{`"eur"`, `"1"`, `2`, `false`}},
+		`{const: {a: [1, 2]}}`:                             {[]string{`{"a": [1, 2.0]}`}, []string{`{"a": [2, 1]}`, `{"a": [1, 2], "b": 0}`}},
+		`{pattern: "^DE[0-9]{2}$"}`:                        {[]string{`"DE12"`}, []string{`"DE123"`, `12`, `"xDE12"`}},
+		`{pattern: "b"}`:                                   {[]string{`"abc"`}, []string{`"ac"`}},
+		`{minLength: 2, maxLength: 3}`:                     {[]string{`"ab"`, `"äöü"`}, []string{`"a"`, `"abcd"`, `22`}},
+		`{items: {type: string}, maxItems: 2}`:             {[]string{`[]`, `["a", "b"]`}, []string{`["a", 1]`, `["a", "b", "c"]`, `"a"`}},
+		`{properties: {a: {type: number}}, required: [a]}`: {[]string{`{"a": 1}`, `{"a": 1, "b": 2}`}, []string{`{}`, `{"a": "x"}`, `[]`}},
+		`{type: array, maxItems: 0}`:                       {[]string{`[]`}, []string{`[1]`}},
+	} {
+		s := schemaOf(t, schema)
+		for want, list := range map[Truth][]string{True: values.yes, False: values.no} {
+			for _, text := range list {
+				v, err := parseJSON([]byte(text))
+				require.NoError(t, err)
+				got, reason := s.check(&v)
+				assert.Equal(t, want, got, "%s against %s", text, schema)
+				assert.Equal(t, want == False, reason != ReasonNone, "%s against %s: %q", text, schema, reason)
+			}
+		}
+	}
+}
+
+// FuzzDecimal holds comparison and multiples against big.Rat.
+func FuzzDecimal(f *testing.F) {
+	for _, s := range [][2]string{{"1", "1.0"}, {"-0", "0"}, {"1e3", "999.999"}, {"0.1", "1e-1"}, {"-12.50", "-12.5"}, {"100", "0.01"}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if len(a) > 40 || len(b) > 40 || !json.Valid([]byte(a)) || !json.Valid([]byte(b)) {
+			return
+		}
+		x, ok1 := parseDecimal(a)
+		y, ok2 := parseDecimal(b)
+		if !ok1 || !ok2 || x.exp > 500 || y.exp > 500 || x.exp < -500 || y.exp < -500 {
+			return
+		}
+		p, _ := new(big.Rat).SetString(a)
+		q, _ := new(big.Rat).SetString(b)
+		if got, want := x.cmp(y), p.Cmp(q); got != want {
+			t.Fatalf("%s against %s: %d, want %d", a, b, got, want)
+		}
+		if x.integer() != p.IsInt() {
+			t.Fatalf("%s: integer is %v", a, x.integer())
+		}
+		if back, ok := parseDecimal(x.String()); !ok || back.cmp(x) != 0 {
+			t.Fatalf("%s is written %s", a, x)
+		}
+		if yes, ok := x.multipleOf(y); ok && y.sign() > 0 {
+			if want := new(big.Rat).Quo(p, q).IsInt(); yes != want {
+				t.Fatalf("%s multiple of %s: %v", a, b, yes)
+			}
+		}
+	})
+}
+
+// FuzzParseArgs: what is known is exactly what encoding/json reads, with no
+// member twice.
+func FuzzParseArgs(f *testing.F) {
+	for _, s := range []string{`{"a": 1, "b": [true, null, "x"]}`, `"{\"a\": 1}"`, `{"a": 1, "a": 2}`, `{"a":`, `[1]`, `{"é": "\ud800"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		a := ParseArgs(raw)
+		if !a.Known() {
+			return
+		}
+		var want map[string]any
+		text := raw
+		var inner string
+		if json.Unmarshal(raw, &inner) == nil {
+			text = []byte(inner)
+		}
+		if err := json.Unmarshal(text, &want); err != nil {
+			t.Fatalf("%q is known, but %v", raw, err)
+		}
+		got, ok := a.v.native()
+		if !ok {
+			return // a number beyond float64
+		}
+		assert.Equal(t, want, got)
+	})
+}
