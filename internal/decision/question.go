@@ -67,8 +67,9 @@ func (q *Question) SetArgs(v any) {
 	q.ArgsUnknown = !q.Request.Args.Known()
 }
 
-// tuple is what the input digest covers: who, for whom, what, on what, how.
-func (q *Question) tuple(agent string) map[string]any {
+// Tuple is what the input digest covers: who, for whom, what, on what, how. It is
+// made of what Canonical takes. Ask after judging: then names are resolved.
+func (q *Question) Tuple(agent string) map[string]any {
 	r := &q.Request
 	tool, operation, resource := r.Resolved()
 	if tool == "" {
@@ -93,6 +94,15 @@ func (q *Question) tuple(agent string) map[string]any {
 		}
 	}
 	return t
+}
+
+// ArgsDigest is the digest of the arguments alone, which a span can be held
+// against; "" where there are none that can be read.
+func (q *Question) ArgsDigest(d Digester) string {
+	if q.ArgsUnknown || q.Args == nil {
+		return ""
+	}
+	return d.Of(q.Args)
 }
 
 func (q *Question) args() any {
