@@ -5,6 +5,7 @@ package kernels
 import (
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/level"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/novelty"
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/rate"
 )
 
 // The kernels of package novelty.
@@ -47,3 +48,16 @@ type (
 
 // SeriesDefaults returns the parameters that the processor runs with.
 func SeriesDefaults() SeriesParams { return level.Defaults() }
+
+// The kernel of package rate.
+type (
+	// Rate judges how many events fall into a bin.
+	Rate = rate.Rate
+	// RateParams are the choices about it.
+	RateParams = rate.Params
+	// RateVerdict is what a bin is worth.
+	RateVerdict = rate.Verdict
+)
+
+// RateDefaults returns the parameters that the processor runs with.
+func RateDefaults() RateParams { return rate.Defaults() }

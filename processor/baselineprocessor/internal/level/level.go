@@ -44,10 +44,10 @@ func Defaults() Params {
 }
 
 const (
-	level = iota // of the value from the level
-	near         // of the near level from it
-	far          // of the far level
-	spread       // of the spread of late from the scale
+	level  = iota // of the value from the level
+	near          // of the near level from it
+	far           // of the far level
+	spread        // of the spread of late from the scale
 	distances
 )
 

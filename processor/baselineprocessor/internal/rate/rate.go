@@ -1,0 +1,309 @@
+// Package rate judges how many events fall into a bin of time, against the bins
+// before: sharp bursts by the tail of a negative binomial, sustained ones by a
+// cumulative sum, both with a floor. Requests are not Poisson: bursts are normal.
+// Time is a bin number; no clock, no lock.
+package rate
+
+import (
+	"math"
+
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/codec"
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/stats"
+)
+
+// Params are the choices about rates.
+type Params struct {
+	HalfLife    float64 // of mean and variance, in bins
+	Warm        uint32  // bins before they are judged by themselves
+	Clip        float64 // deviations by which one bin may move the mean
+	P           float64 // a tail probability below this fires
+	FloorRatio  float64 // and only from so many times the expected
+	FloorCount  int     // and from so many events
+	Allowance   float64 // deviations a bin that the sum forgives
+	ZMost       float64 // most that one bin adds before the allowance
+	Limit       float64 // a sum above this fires
+	RunRatio    float64 // if the bins that made it up are so many times the expected
+	Critical    float64 // times the expected that are critical
+	CriticalFor int     // when they last so many bins
+	PriorBins   float64 // bins that a parent's rate counts for
+	MaxGap      int64   // empty bins learned at once; a longer pause is none of the baseline's
+	Stubborn    uint16  // bins in a row that do not teach because they fired
+}
+
+// Defaults returns the parameters that everything is measured with.
+func Defaults() Params {
+	return Params{
+		HalfLife: 100, Warm: 60, Clip: 4, P: 2e-5, FloorRatio: 3, FloorCount: 5, Allowance: .75, ZMost: 5, Limit: 12,
+		RunRatio: 2, Critical: 10, CriticalFor: 2, PriorBins: 30, MaxGap: 30, Stubborn: 1000,
+	}
+}
+
+// Late is how many bins an event may come late and still be counted in its own.
+const Late = 2
+
+const open = Late + 1 // bins that may still grow
+
+// Rule names the test that fired.
+type Rule string
+
+// The rules.
+const (
+	Burst     Rule = "negative_binomial"
+	Sustained Rule = "cusum"
+	Parent    Rule = "parent"
+)
+
+// Verdict is what a bin is worth so far. A count only grows, so what fired in an
+// open bin stays true.
+type Verdict struct {
+	Fired, Critical bool
+	Rule            Rule
+	P               float64 // how likely such a count is; 1 where it was not asked
+	Observed        float64 // events in the bin, or a bin of the sustained run
+	Expected        float64
+	Limit           float64 // the count from which the floor lets fire
+	Bins            int     // history
+}
+
+// Rate is the state of one key and width of bins. The zero value has seen
+// nothing.
+type Rate struct {
+	n              uint32 // closed bins
+	mean, variance float64
+	sum            float32 // CUSUM of the closed bins
+	runEvents      float32 // events and bins since the sum was last 0
+	runBins        uint16
+	hot            uint16 // closed bins in a row at Critical times the expected
+	fired          uint16 // closed bins in a row that fired
+	head           int64  // newest open bin
+	counts         [open]uint32
+	flags          [open]uint8 // what fired in each open bin
+	started        bool
+}
+
+const (
+	flagFired    = 1
+	flagCritical = 2
+)
+
+// Bins is how many bins are closed.
+func (r *Rate) Bins() int { return int(r.n) }
+
+// Mean is the expected count of a bin.
+func (r *Rate) Mean() float64 { return r.mean }
+
+// Head is the newest bin, and whether there is one.
+func (r *Rate) Head() (int64, bool) { return r.head, r.started }
+
+func slot(bin int64) int { return int(((bin % open) + open) % open) }
+
+// Add counts n events in a bin and judges that bin. parent may be nil; it is asked
+// while this key is young. late means that the bin was closed long ago: nothing
+// was counted.
+func (r *Rate) Add(p *Params, bin int64, n uint32, parent *Rate) (v Verdict, late bool) {
+	if !r.started {
+		r.started, r.head = true, bin
+	}
+	if bin <= r.head-open {
+		return Verdict{P: 1}, true
+	}
+	r.Advance(p, bin)
+	k := slot(bin)
+	r.counts[k] += min(n, math.MaxUint32-r.counts[k])
+	v = r.judge(p, bin, parent)
+	if v.Fired {
+		r.flags[k] |= flagFired
+	}
+	if v.Critical {
+		r.flags[k] |= flagCritical
+	}
+	return v, false
+}
+
+// Advance makes the bin the newest: time has come so far. Bins too old to grow
+// are learned, empty ones too.
+func (r *Rate) Advance(p *Params, bin int64) {
+	if !r.started || bin <= r.head {
+		return
+	}
+	empty := int64(0)
+	for r.head < bin {
+		if empty >= p.MaxGap+open {
+			r.head = bin // all open bins are empty
+			return
+		}
+		r.head++
+		k := slot(r.head) // holds the bin that leaves
+		r.close(p, r.counts[k], r.flags[k])
+		if r.counts[k] == 0 {
+			empty++
+		}
+		r.counts[k], r.flags[k] = 0, 0
+	}
+}
+
+// expected returns mean and variance of a bin, drawn to the parent's while young.
+func (r *Rate) expected(p *Params, parent *Rate) (mean, variance float64) {
+	mean, variance = r.mean, r.variance
+	if parent != nil && parent.n >= p.Warm {
+		w := float64(r.n) / (float64(r.n) + p.PriorBins)
+		mean = w*mean + (1-w)*parent.mean
+		variance = w*variance + (1-w)*parent.variance
+	}
+	return mean, variance
+}
+
+func (r *Rate) judge(p *Params, bin int64, parent *Rate) Verdict {
+	y := float64(r.counts[slot(bin)])
+	v := Verdict{P: 1, Observed: y, Bins: int(r.n)}
+	if r.n < p.Warm {
+		return r.young(p, v, parent)
+	}
+	mean, variance := r.expected(p, parent)
+	v.Expected, v.Limit = mean, max(p.FloorRatio*mean, float64(p.FloorCount))
+	if y >= v.Limit {
+		v.P = stats.CountTail(int(y), mean, variance)
+		if v.P < p.P {
+			v.Fired, v.Rule = true, Burst
+		}
+	}
+	if events, bins, over := r.sustained(p, bin, mean, variance); over && !v.Fired {
+		v.Fired, v.Rule, v.Observed = true, Sustained, events/bins
+		v.P = min(v.P, p.P)
+	}
+	v.Critical = v.Fired && y >= p.Critical*mean && y >= v.Limit && r.hotBins(p, bin, mean) >= p.CriticalFor
+	return v
+}
+
+// young judges a key without history of its own by its parent's.
+func (r *Rate) young(p *Params, v Verdict, parent *Rate) Verdict {
+	if parent == nil || parent.n < p.Warm {
+		v.Expected = r.mean
+		return v
+	}
+	v.Expected, v.Limit = parent.mean, max(p.Critical*parent.mean, float64(p.FloorCount))
+	if v.Observed >= v.Limit {
+		v.P = stats.CountTail(int(v.Observed), parent.mean, parent.variance)
+		v.Fired, v.Rule = v.P < p.P, Parent
+	}
+	return v
+}
+
+// sustained continues the sum over the open bins up to bin. What an open bin has
+// so far is the least it can add.
+func (r *Rate) sustained(p *Params, bin int64, mean, variance float64) (events, bins float64, over bool) {
+	sum := float64(r.sum)
+	events, bins = float64(r.runEvents), float64(r.runBins)
+	for b := r.head - Late; b <= bin; b++ {
+		y := float64(r.counts[slot(b)])
+		sum = p.step(sum, y, mean, variance)
+		if sum == 0 {
+			events, bins = 0, 0
+			continue
+		}
+		events, bins = events+y, bins+1
+	}
+	over = sum > p.Limit && bins > 0 && events >= p.RunRatio*mean*bins && events >= float64(p.FloorCount)
+	return events, max(bins, 1), over
+}
+
+func (p *Params) step(sum, y, mean, variance float64) float64 {
+	deviation := math.Sqrt(variance + mean)
+	if !(deviation > 0) {
+		deviation = 1
+	}
+	sum = max(0, sum+min((y-mean)/deviation, p.ZMost)-p.Allowance)
+	return min(sum, 2*p.Limit)
+}
+
+// hotBins counts the bins in a row, up to bin, at Critical times the expected.
+func (r *Rate) hotBins(p *Params, bin int64, mean float64) int {
+	n := int(r.hot)
+	for b := r.head - Late; b <= bin; b++ {
+		if float64(r.counts[slot(b)]) >= max(p.Critical*mean, float64(p.FloorCount)) {
+			n++
+		} else {
+			n = 0
+		}
+	}
+	return n
+}
+
+// close learns a bin that cannot grow any more: not at all if it was critical, by
+// half if it fired, unless that has lasted so long that it is the new normal.
+func (r *Rate) close(p *Params, count uint32, flags uint8) {
+	y := float64(count)
+	if r.n == 0 {
+		r.mean = y
+		r.n = 1
+		return
+	}
+	r.closeSum(p, y)
+	weight := 1.0
+	switch {
+	case flags == 0:
+		r.fired = 0
+	case r.fired >= p.Stubborn:
+		weight = .5
+	case flags&flagCritical != 0:
+		weight = 0
+		r.fired++
+	default:
+		weight = .5
+		r.fired++
+	}
+	a := weight * max(1-math.Exp2(-1/p.HalfLife), 1/float64(r.n+1))
+	d := y - r.mean
+	if r.n > 20 {
+		most := p.Clip * math.Sqrt(r.variance+r.mean)
+		d = min(most, max(-most, d))
+	}
+	r.mean = max(0, r.mean+a*d)
+	r.variance = (1 - a) * (r.variance + a*d*d)
+	if r.n < math.MaxUint32 {
+		r.n++
+	}
+}
+
+func (r *Rate) closeSum(p *Params, y float64) {
+	if r.n < p.Warm {
+		return
+	}
+	r.sum = float32(p.step(float64(r.sum), y, r.mean, r.variance))
+	if r.sum == 0 {
+		r.runEvents, r.runBins = 0, 0
+	} else if r.runBins < math.MaxUint16 {
+		r.runEvents, r.runBins = r.runEvents+float32(y), r.runBins+1
+	}
+	if y >= max(p.Critical*r.mean, float64(p.FloorCount)) {
+		r.hot = min(r.hot, math.MaxUint16-1) + 1
+	} else {
+		r.hot = 0
+	}
+}
+
+// Maturity is how far the key is judged by its own history: 0 to 1.
+func (r *Rate) Maturity(p *Params) float64 {
+	return float64(r.n) / (float64(r.n) + p.PriorBins)
+}
+
+// Describe is the snapshot.
+func (r *Rate) Describe(c *codec.Codec) {
+	c.U32(&r.n)
+	c.F64(&r.mean)
+	c.F64(&r.variance)
+	c.F32(&r.sum)
+	c.F32(&r.runEvents)
+	c.U16(&r.runBins)
+	c.U16(&r.hot)
+	c.U16(&r.fired)
+	c.I64(&r.head)
+	for i := range r.counts {
+		c.U32(&r.counts[i])
+		c.U8(&r.flags[i])
+	}
+	c.Bool(&r.started)
+	if r.mean < 0 || r.variance < 0 || r.sum < 0 {
+		c.Fail()
+	}
+}
