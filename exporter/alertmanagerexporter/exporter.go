@@ -287,7 +287,7 @@ func (e *alertExporter) done(ctx context.Context, post *alerts.Post) {
 func (e *alertExporter) save(ctx context.Context) error {
 	if e.journal == nil {
 		e.mu.Lock()
-		e.state.Changes() // so that they do not pile up
+		e.state.ForgetChanges()
 		e.mu.Unlock()
 		return nil
 	}

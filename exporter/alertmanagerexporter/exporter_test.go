@@ -495,8 +495,8 @@ func TestNoStorage(t *testing.T) {
 		r.send(found(finding.BudgetHalt, "halt"))
 		r.both("halt")
 		time.Sleep(time.Hour)
-		assert.Empty(t, e.state.Changes())
 		require.NoError(t, e.shutdown(t.Context()))
+		assert.Empty(t, e.state.Changes(), "they do not pile up")
 		require.NoError(t, e.shutdown(t.Context()), "twice")
 	})
 }

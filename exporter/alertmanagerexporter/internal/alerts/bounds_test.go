@@ -84,7 +84,7 @@ func (w *world) event() {
 }
 
 func TestLimitsHold(t *testing.T) {
-	for seed := range 200 {
+	for seed := range 80 {
 		r := rand.New(rand.NewPCG(uint64(seed), 2))
 		newWorld(t, tight(), r.IntN).crowd(200)
 	}

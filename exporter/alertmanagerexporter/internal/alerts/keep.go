@@ -88,6 +88,9 @@ func (s *State) Changes() []Change {
 	return out
 }
 
+// ForgetChanges is Changes for those who keep nothing.
+func (s *State) ForgetChanges() { s.dirty = newDirt() }
+
 // Snapshot returns the whole state and leaves Changes as it is.
 func (s *State) Snapshot() []Change {
 	out := make([]Change, 0, len(s.records)+len(s.ids)+1)

@@ -351,7 +351,7 @@ func (w *world) coherent() {
 }
 
 func TestAgainstModel(t *testing.T) {
-	seeds := 400
+	seeds := 200
 	if testing.Short() {
 		seeds = 40
 	}
