@@ -88,7 +88,10 @@ func (d decimal) integer() bool { return len(d.digits) <= d.exp || d.digits == "
 // multipleOf reports whether d is a whole multiple of m; ok is false where the
 // numbers are too far apart to tell cheaply.
 func (d decimal) multipleOf(m decimal) (yes, ok bool) {
-	if d.digits == "" {
+	switch {
+	case m.digits == "":
+		return false, true
+	case d.digits == "":
 		return true, true
 	}
 	low := min(d.exp-len(d.digits), m.exp-len(m.digits))
@@ -96,7 +99,7 @@ func (d decimal) multipleOf(m decimal) (yes, ok bool) {
 		return false, false
 	}
 	a, b := d.scaled(low), m.scaled(low)
-	return b.Sign() != 0 && new(big.Int).Rem(a, b).Sign() == 0, true
+	return new(big.Int).Rem(a, b).Sign() == 0, true
 }
 
 // scaled returns |d| × 10^-low, which must be whole.

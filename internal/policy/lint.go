@@ -76,8 +76,8 @@ func (l *linter) entry(a *Agent, now time.Time) {
 	if a.principals.allow != nil && len(a.principals.allow) == 0 {
 		l.warn(true, a, nil, "no-principal", "principals.allow is empty: nobody may ask it")
 	}
-	if len(a.lists[inAllow])+len(a.lists[inAsk]) == 0 {
-		l.warn(false, a, nil, "no-rules", "nothing is allowed: every tool call is a violation")
+	if len(a.lists[inAllow])+len(a.lists[inAsk]) == 0 && !a.models.written && a.delegation == nil {
+		l.warn(false, a, nil, "no-rules", "no allow, ask, models or delegation: whatever it does but call models is a violation")
 	}
 	if a.delegation != nil && len(a.delegation.to) == 0 && len(a.delegation.Scope) > 0 {
 		l.warn(false, a, nil, "scope-without-to", "delegation.scope without delegation.to passes nothing on")
