@@ -49,8 +49,8 @@ func readPolicy(cfg *Config) (p policyFiles, err error) {
 	return p, nil
 }
 
-// readRegistry reads one file, or every *.yaml and *.yml below a folder but test
-// cases and what begins with a dot, such as Kubernetes' links to older versions.
+// readRegistry reads one file, or every *.yaml and *.yml below a folder but *.tests.yaml
+// and what begins with a dot, such as Kubernetes' links to older versions.
 func readRegistry(root string) ([]policy.File, error) {
 	info, err := os.Stat(root)
 	if err != nil {
@@ -67,12 +67,12 @@ func readRegistry(root string) ([]policy.File, error) {
 		}
 		name := d.Name()
 		if d.IsDir() {
-			if path != root && (strings.HasPrefix(name, ".") || name == "cases") {
+			if path != root && strings.HasPrefix(name, ".") {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if ext := filepath.Ext(name); strings.HasPrefix(name, ".") || ext != ".yaml" && ext != ".yml" || strings.HasSuffix(name, "_test"+ext) {
+		if ext := filepath.Ext(name); strings.HasPrefix(name, ".") || ext != ".yaml" && ext != ".yml" || strings.HasSuffix(name, ".tests"+ext) {
 			return nil
 		}
 		if len(files) >= maxRegistryFiles {

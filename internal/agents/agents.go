@@ -89,16 +89,16 @@ func (s *Stage) linked(name string, kind api.SpanKind, lasts time.Duration, body
 }
 
 // Agent is one run of an agent for a session and a user.
-func (s *Stage) Agent(name, session, user string, body func()) {
+func (s *Stage) Agent(name, session, user string, body func(), more ...attribute.KeyValue) {
 	outer := s.session
 	s.session = session
 	defer func() { s.session = outer }()
-	s.Span("invoke_agent "+name, api.SpanKindInternal, 0, body,
+	s.Span("invoke_agent "+name, api.SpanKindInternal, 0, body, append(more,
 		attribute.String("gen_ai.operation.name", "invoke_agent"),
 		attribute.String("gen_ai.agent.id", name),
 		attribute.String("gen_ai.agent.name", name),
 		attribute.String("gen_ai.conversation.id", session),
-		attribute.String("user.id", user))
+		attribute.String("user.id", user))...)
 }
 
 // Model is one call to a model.

@@ -77,6 +77,7 @@ const (
 	DelegationID      = "spanwarden.delegation.id"
 	Delegator         = "spanwarden.delegation.delegator"
 	DelegationGrade   = "spanwarden.delegation.grade"
+	ApprovalID        = "spanwarden.approval.id" // stated by the agent
 	BoundaryVerdict   = "spanwarden.boundary.verdict"
 	BoundaryRule      = "spanwarden.boundary.rule"
 	PolicyVersion     = "spanwarden.policy.version"

@@ -91,7 +91,7 @@ func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
 	i := 0
 	for _, rs := range td.ResourceSpans().All() {
 		c := &b.c
-		*c = context{}
+		*c = context{own: opts == nil || !opts.IgnoreCanonical}
 		if opts != nil {
 			c.rules = opts.Accounting
 		}

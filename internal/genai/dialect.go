@@ -65,6 +65,8 @@ type context struct {
 	// the input, where older ones did not.
 	cacheInside bool
 	byScope     *dialect
+	// own: spans may say that they are ours; not so where agents can reach us.
+	own bool
 	rules       []AccountingRule // the operator's
 }
 
@@ -125,7 +127,7 @@ func recognise(r *reader, c *context) *dialect {
 	case r.has(sAIOperation):
 		return &vercelAI
 	// An agent that takes our name for its scope does not hide its calls with it.
-	case c.byScope == &ownDialect && (r.marks&markCDecision != 0 || c.name == attr.SettleSpan):
+	case c.byScope == &ownDialect && c.own && (r.marks&markCDecision != 0 || c.name == attr.SettleSpan):
 		return c.byScope
 	case c.byScope != nil && c.byScope != &ownDialect:
 		return c.byScope

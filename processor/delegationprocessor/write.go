@@ -63,6 +63,7 @@ func (p *delegationProcessor) attach(ctx context.Context, w *work) {
 		if !a.Known || !a.Resolved {
 			p.unresolved.add(action{it.ActionID(), w.spans[i]})
 		}
+		disclaim(it.Span.Attributes())
 		if a.Known {
 			writeAnswer(it.Span.Attributes(), a, it.Action.Principal)
 		}
@@ -74,6 +75,17 @@ func (p *delegationProcessor) attach(ctx context.Context, w *work) {
 			grade = string(chain.Missing)
 		}
 		p.tel.ProcessorDelegationActions.Add(ctx, n, metric.WithAttributeSet(attribute.NewSet(attribute.String("grade", grade))))
+	}
+}
+
+// disclaim removes what the agent said of its delegation: read it was, and what
+// the chains make of it takes its place.
+func disclaim(m pcommon.Map) {
+	for _, key := range []string{
+		attr.RunID, attr.ChainID, attr.ChainDepth, attr.AgentAncestors,
+		attr.DelegationID, attr.Delegator, attr.DelegationGrade, attr.DelegationAuthority,
+	} {
+		m.Remove(key)
 	}
 }
 

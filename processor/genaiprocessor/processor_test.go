@@ -153,6 +153,8 @@ func TestForgedAttributes(t *testing.T) {
 		a.PutStr(attr.PrincipalGrade, "verified")
 		a.PutStr(attr.PrincipalID, "alice")
 		a.PutStr(attr.SessionID, "s1")
+		a.PutStr(attr.DelegationID, "dlg-1")
+		a.PutStr(attr.DelegationGrade, "verified")
 		span.Events().AppendEmpty().SetName(attr.AttributionEvent)
 		require.NoError(t, p.ConsumeTraces(t.Context(), td))
 
@@ -167,9 +169,11 @@ func TestForgedAttributes(t *testing.T) {
 			assert.Equal(t, "declared", got[attr.PrincipalGrade])
 			assert.NotContains(t, got, attr.BoundaryVerdict)
 			assert.NotContains(t, got, attr.DecisionEffect)
+			assert.NotContains(t, got, attr.DelegationGrade)
+			assert.Equal(t, "dlg-1", got[attr.DelegationID], "a claim, to be looked up")
 			assert.Zero(t, s.Events().Len())
 			metadatatest.AssertEqualProcessorGenaiForged(t, tel,
-				[]metricdata.DataPoint[int64]{{Value: 4}}, metricdatatest.IgnoreTimestamp())
+				[]metricdata.DataPoint[int64]{{Value: 5}}, metricdatatest.IgnoreTimestamp())
 		})
 		require.NoError(t, p.Shutdown(t.Context()))
 		require.NoError(t, tel.Shutdown(context.Background()))
@@ -192,6 +196,25 @@ func TestOwnDecisionPasses(t *testing.T) {
 		got := s.Attributes().AsRaw()
 		assert.Equal(t, "deny", got[attr.DecisionEffect])
 		assert.Equal(t, "decision", got[attr.ActionKind])
+	})
+	require.NoError(t, p.Shutdown(t.Context()))
+}
+
+// No agent hides a call behind our scope and a decision that it names.
+func TestOwnScopeHidesNothing(t *testing.T) {
+	sink := new(consumertest.TracesSink)
+	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), createDefaultConfig(), sink)
+	require.NoError(t, err)
+	td := ptrace.NewTraces()
+	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	ss.Scope().SetName(attr.Scope)
+	a := ss.Spans().AppendEmpty().Attributes()
+	a.PutStr(attr.DecisionID, "01JD")
+	a.PutStr("gen_ai.operation.name", "execute_tool")
+	a.PutStr("gen_ai.tool.name", "delete_everything")
+	require.NoError(t, p.ConsumeTraces(t.Context(), td))
+	eachSpan(sink.AllTraces()[0], func(s ptrace.Span) {
+		assert.Equal(t, "tool", s.Attributes().AsRaw()[attr.ActionKind])
 	})
 	require.NoError(t, p.Shutdown(t.Context()))
 }

@@ -1,0 +1,42 @@
+package e2e
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanwarden/spanwarden/internal/agents"
+	"github.com/spanwarden/spanwarden/internal/stack"
+)
+
+// The seed's scenario of accountability: the assistant delegates reading to the
+// reader and mail to the mailer, with constraints; the mailer breaks them. Every
+// agent is a trace of its own, joined by links.
+func TestDelegatedMail(t *testing.T) {
+	registry, err := filepath.Abs("../../configs/policy/agents")
+	require.NoError(t, err)
+	st := newStackWith(t, stack.Options{
+		Env: []string{"SPANWARDEN_REGISTRY=" + registry},
+		Overrides: []string{
+			"extensions::governance::chains::settle: 1s", // the clock of arrival: nothing else comes
+			"processors::delegation::settle_interval: 200ms",
+		},
+	})
+	within(t, st.Start)
+	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.DelegatedMail, scenarioTime))
+	conn := open(t, st)
+	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'delegation.constraint_violated'")
+	var agent, session, message string
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT agent_id, session_id, message FROM findings WHERE type = 'delegation.constraint_violated'").Scan(&agent, &session, &message))
+	assert.Equal(t, "mailer", agent)
+	assert.Equal(t, agents.SessionMail, session)
+	assert.NotContains(t, message, "mallory", "what an argument holds is no part of a finding")
+
+	// One chain of three agents under one person, and its verdict.
+	eventually(t, conn, 1, "SELECT count() FROM (SELECT chain_id, argMax(verdict, revision) AS v, argMax(runs, revision) AS r FROM chains GROUP BY chain_id) WHERE v = 'constraint_violated' AND r = 3")
+	eventually(t, conn, 2, "SELECT uniqExact(edge_id) FROM delegations WHERE delegator_id = 'assistant' AND delegation_id IN ('dlg-read', 'dlg-mail') AND grade = 'declared'")
+	eventually(t, conn, 1, "SELECT uniqExact(constraints) FROM delegations WHERE delegatee_id = 'mailer' AND constraints != ''")
+	eventually(t, conn, 3, "SELECT uniqExact(agent_id) FROM runs WHERE principal_id = 'alice@acme.example'")
+}
