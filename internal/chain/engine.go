@@ -37,9 +37,9 @@ type Engine struct {
 	views     map[*group]*groupView
 	seen      []*group // views, oldest first
 
-	j   judge
-	buf []byte
-	tmp struct {
+	j         judge
+	buf, buf2 []byte
+	tmp       struct {
 		rec Record
 		run Opening
 		act Act
@@ -138,7 +138,8 @@ func (e *Engine) fill(now int64, t *trace, i int32, in *Record) bool {
 		}
 		rec.Links = rec.Links[:e.opts.Limits.Links]
 	}
-	t.keep(i, &rec)
+	e.buf = appendRecord(e.buf[:0], &rec)
+	t.keep(i, e.buf)
 	e.index(now, t, &rec)
 	return true
 }

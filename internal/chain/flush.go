@@ -12,11 +12,21 @@ func (e *Engine) Flush(now int64) []Event {
 			if !g.dirty || len(g.traces) == 0 {
 				continue
 			}
-			e.judged(now, g, now-g.opened >= int64(e.opts.MaxOpen))
+			settling := now-g.opened >= int64(e.opts.MaxOpen)
+			if !settling && g.pointless() {
+				g.dirty = false
+				delete(e.views, g)
+				continue
+			}
+			e.judged(now, g, settling)
 		}
 	}
 	for g := e.open.head; g != nil && now-g.active >= int64(e.opts.Settle); g = e.open.head {
-		e.judged(now, g, true)
+		if g.ready != nil && !g.dirty {
+			e.settleReady(now, g)
+		} else {
+			e.judged(now, g, true)
+		}
 	}
 	e.makeRoom(now)
 	for g := e.kept.head; g != nil && now-g.settledAt >= int64(e.opts.Retain); g = e.kept.head {
@@ -32,19 +42,45 @@ func (e *Engine) Flush(now int64) []Event {
 func (e *Engine) judged(now int64, g *group, settling bool) {
 	g.dirty = false
 	j := e.judgeGroup(g, settling)
-	e.tell(now, j)
+	v := j.view()
+	e.tell(now, j, v)
 	if !settling {
-		e.cache(g, j.view())
+		j.keepReady()
+		e.cache(g, v)
 		j.unload()
 		return
 	}
+	g.ready = nil
 	delete(e.views, g)
 	j.unload()
+	e.rest(now, g)
+}
+
+// rest puts a group among those that have settled.
+func (e *Engine) rest(now int64, g *group) {
 	g.settled, g.settledAt = true, now
 	if g.queue != nil {
 		g.queue.remove(g)
 	}
 	e.kept.push(g)
+}
+
+// pointless reports whether judging a group can tell nothing yet: its only run
+// waits for a span above or for what it links to, and nothing was said of it
+// before.
+func (g *group) pointless() bool {
+	if g.runs > 1 || len(g.firing) > 0 || len(g.chains) > 0 {
+		return false
+	}
+	if g.runs == 0 {
+		return true
+	}
+	for _, t := range g.traces {
+		if len(t.nodes) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // makeRoom forgets settled chains, then settles open ones, until the number of

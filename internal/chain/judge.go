@@ -32,6 +32,7 @@ func (e *Engine) judgeGroup(g *group, settling bool) *judge {
 			j.judgeAction(a)
 		} // else its path is not known yet, and nothing was ever said about it
 	}
+	j.whole = !settling && j.complete()
 	j.verdicts()
 	return j
 }

@@ -157,7 +157,8 @@ type Approval struct {
 type Decision struct {
 	ID, Agent, Tenant string
 	// Span is the asker's span or the decision's own; it is accused where no run
-	// of the agent ever comes. Trace alone is enough.
+	// of the agent ever comes. Its trace alone is enough to find the chain again;
+	// without one, a decision that comes after the action is not joined to it.
 	Span Ref
 	// DelegationID and CallID join it to runs and actions.
 	DelegationID, CallID string

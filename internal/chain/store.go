@@ -84,6 +84,7 @@ type group struct {
 	cut            bool // a union was refused
 	chains         []*chainState
 	firing         []Finding
+	ready          []byte // what settling will tell, if nothing happens before
 	queue          *queue
 	prev, next     *group
 }
@@ -158,6 +159,7 @@ func (e *Engine) trace(now int64, id TraceID) *trace {
 
 // touch notes that something about a group has changed.
 func (e *Engine) touch(now int64, g *group) {
+	g.ready = nil
 	if !g.dirty {
 		g.dirty = true
 		e.dirty = append(e.dirty, g)
@@ -211,7 +213,7 @@ func (e *Engine) unite(now int64, a, b *trace) {
 	g.firing = append(g.firing, h.firing...)
 	g.evicted = g.evicted || h.evicted
 	g.cut = g.cut || h.cut
-	h.traces = nil
+	h.traces, h.ready = nil, nil
 	if h.queue != nil {
 		h.queue.remove(h)
 	}
@@ -293,15 +295,13 @@ func (e *Engine) decode(t *trace, i int32, rec *Record, run *Opening, act *Act) 
 }
 
 // keep stores a record in the trace's data.
-func (t *trace) keep(i int32, rec *Record) {
-	n := &t.nodes[i]
-	size := len(appendRecord(nil, rec))
-	if free := cap(t.data) - len(t.data); free < size {
-		t.data = append(make([]byte, 0, len(t.data)+size+max(128, len(t.data)/4)), t.data...)
+func (t *trace) keep(i int32, data []byte) {
+	if free := cap(t.data) - len(t.data); free < len(data) {
+		t.data = append(make([]byte, 0, len(t.data)+len(data)+max(128, len(t.data)/4)), t.data...)
 	}
-	n.off = uint32(len(t.data))
-	t.data = appendRecord(t.data, rec)
-	n.size = uint32(len(t.data)) - n.off
+	n := &t.nodes[i]
+	n.off, n.size = uint32(len(t.data)), uint32(len(data))
+	t.data = append(t.data, data...)
 }
 
 func (e *Engine) unindex(t *trace, rec *Record) {

@@ -29,6 +29,7 @@ type judge struct {
 	actPool   pool[action]
 	links     []int // scratch of components
 	settling  bool  // time has passed: what has not come will not
+	whole     bool  // nothing is waited for: settling would find the same
 }
 
 // ask is a delegating span within its run.
@@ -45,6 +46,7 @@ func (t *trace) ref(i int32) Ref { return Ref{t.id, t.nodes[i].id} }
 // a function of the spans of the group alone.
 func (j *judge) structure() {
 	for _, t := range j.g.traces {
+		t.gaps = false
 		for i := range t.nodes {
 			t.nodes[i].open = openUnset
 		}
@@ -172,7 +174,7 @@ func (j *judge) resolve(t *trace, i int32, works []bool, answered map[Ref]bool) 
 			break
 		}
 		if at = t.find(n.parent); at < 0 {
-			state = openMissing
+			t.gaps, state = true, openMissing
 			break
 		}
 	}

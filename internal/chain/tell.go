@@ -3,15 +3,16 @@ package chain
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"strings"
 )
 
 // tell compares what was found with what was told before.
-func (e *Engine) tell(now int64, j *judge) {
-	for _, r := range j.runs {
-		e.tellRun(j, r)
+func (e *Engine) tell(now int64, j *judge, v *groupView) {
+	for i, r := range j.runs {
+		e.tellRun(j, r, &v.runs[i].RunView)
 	}
 	for _, a := range j.actions {
 		e.tellAction(j, a)
@@ -37,7 +38,7 @@ func (n *node) changed(b []byte) bool {
 	return true
 }
 
-func (e *Engine) tellRun(j *judge, r *run) {
+func (e *Engine) tellRun(j *judge, r *run, v *RunView) {
 	if !r.resolved && !j.settling {
 		return
 	}
@@ -45,10 +46,9 @@ func (e *Engine) tellRun(j *judge, r *run) {
 	if !r.tr.nodes[r.node].changed(e.buf) {
 		return
 	}
-	v := j.runView(r)
 	v.Revision = int(r.tr.nodes[r.node].revision)
-	e.pending = append(e.pending, Event{Type: RunResolved, Run: &v})
-	for _, ed := range append(slices.Clip(r.edges), r.hints...) {
+	e.pending = append(e.pending, Event{Type: RunResolved, Run: v})
+	for _, ed := range r.all() {
 		v := j.edgeView(ed)
 		v.Revision = int(r.tr.nodes[r.node].revision)
 		e.pending = append(e.pending, Event{Type: EdgeFound, Edge: &v})
@@ -68,7 +68,7 @@ func (j *judge) runDigest(b []byte, r *run) []byte {
 	for _, c := range r.codes {
 		w.s(string(c))
 	}
-	for _, e := range append(slices.Clip(r.edges), r.hints...) {
+	for _, e := range r.all() {
 		w.b = e.digest(w.b)
 	}
 	for _, a := range j.agentsAbove(r) {
@@ -187,7 +187,8 @@ func (e *Engine) tellChains(now int64, j *judge) {
 		taken = append(taken, s)
 		e.chainIDs[s.id] = g
 		if j.settling {
-			e.settleChain(now, j, c, s)
+			v := j.chainView(c, s)
+			e.settleChain(now, j.chainDigest(c), &v, s)
 		}
 	}
 	g.chains = slices.DeleteFunc(g.chains, func(s *chainState) bool {
@@ -199,26 +200,23 @@ func (e *Engine) tellChains(now int64, j *judge) {
 	})
 }
 
-func (e *Engine) settleChain(now int64, j *judge, c *component, s *chainState) {
-	sum := j.chainDigest(c)
-	d := uint64(0)
-	for _, b := range sum[:8] {
-		d = d<<8 | uint64(b)
-	}
+// settleChain makes a new revision of a chain if it says anything new.
+func (e *Engine) settleChain(now int64, sum [32]byte, v *ChainView, s *chainState) {
+	d := binary.BigEndian.Uint64(sum[:])
 	if len(s.revisions) > 0 && s.digest == d {
 		return
 	}
 	e.Stats.Settled++
 	s.digest = d
 	s.revisions = append(s.revisions, Revision{
-		Number: s.first + len(s.revisions), At: now, Verdict: c.verdict, Digest: hex.EncodeToString(sum[:16]),
+		Number: s.first + len(s.revisions), At: now, Verdict: v.Verdict, Digest: hex.EncodeToString(sum[:16]),
 	})
 	if len(s.revisions) > maxRevisions {
 		s.revisions = slices.Delete(s.revisions, 0, 1)
 		s.first++
 	}
-	v := j.chainView(c, s)
-	e.pending = append(e.pending, Event{Type: ChainSettled, Chain: &v})
+	v.revised(s)
+	e.pending = append(e.pending, Event{Type: ChainSettled, Chain: v})
 }
 
 // chainDigest is over all that a revision says.
@@ -247,6 +245,9 @@ func (e *Engine) superseded(j *judge, s *chainState) {
 	if e.chainIDs[s.id] == j.g {
 		delete(e.chainIDs, s.id)
 	}
+	if len(s.revisions) == 0 {
+		return // nobody was told of it
+	}
 	v := ChainView{ID: s.id, Root: s.root, State: Superseded, Depth: -1, Revision: s.first + len(s.revisions) - 1}
 	for _, c := range j.comps {
 		for _, r := range c.runs {
@@ -256,4 +257,12 @@ func (e *Engine) superseded(j *judge, s *chainState) {
 		}
 	}
 	e.pending = append(e.pending, Event{Type: ChainSuperseded, Chain: &v})
+}
+
+// all are the edges into a run with the hints.
+func (r *run) all() []*edge {
+	if len(r.hints) == 0 {
+		return r.edges
+	}
+	return append(slices.Clip(r.edges), r.hints...)
 }

@@ -30,7 +30,11 @@ func (j *judge) verdicts() {
 
 // note raises a finding of a chain, once for each cause.
 func (j *judge) note(c *component, r *run, code Code, accused Ref, cause, detail string) {
+	c.reasons = append(c.reasons, code)
 	info := &table[codeRank[code]]
+	if info.late && !j.settling && !j.whole && len(j.g.firing) == 0 {
+		return // found when the chain settles
+	}
 	f := Finding{
 		Type: "delegation." + string(code), Code: code, Severity: info.severity, Chain: c.id, Accused: accused, Cause: cause, Tenant: c.tenant,
 	}
@@ -41,7 +45,6 @@ func (j *judge) note(c *component, r *run, code Code, accused Ref, cause, detail
 		f.Run, f.Agent, f.Session, f.Principal = r.rec.Ref, r.rec.Agent, r.rec.Session, r.principal.String()
 	}
 	f.Message = sentence(info.says, r, detail)
-	c.reasons = append(c.reasons, code)
 	if k := f.key(); !c.noted[k] {
 		if c.noted == nil {
 			c.noted = map[findingKey]bool{}

@@ -122,12 +122,15 @@ func (j *judge) chainView(c *component, s *chainState) ChainView {
 		v.State = Settled
 	}
 	if s != nil {
-		v.Revision = s.first + len(s.revisions) - 1
-		if v.Revision > 1 {
-			v.Supersedes = v.Revision - 1
-		}
+		v.revised(s)
 	}
 	return v
+}
+
+// revised numbers a view as the last revision.
+func (v *ChainView) revised(s *chainState) {
+	v.Revision = s.first + len(s.revisions) - 1
+	v.Supersedes = max(0, v.Revision-1)
 }
 
 // view is what Resolve answers from.
