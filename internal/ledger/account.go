@@ -23,7 +23,7 @@ type account struct {
 	used       bool // since the ring's hand came by
 	life       totals
 	own        Sum
-	seq        uint64  // number of the last change: a replay does not repeat it
+	seq        uint64  // number of the last charge: a replay does not repeat it
 	cells      []*cell // one for each matching budget that saw a charge
 }
 

@@ -96,7 +96,8 @@ type Spend struct {
 	FirstStart, LastEnd           time.Time
 }
 
-// KeySpend is a key that a charge changed, and its lifetime balance after it.
+// KeySpend is a key that a charge changed, or a run of it, and its lifetime
+// balance after it.
 type KeySpend struct {
 	Scope Scope
 	Key   string

@@ -38,7 +38,7 @@ func (l *Ledger) putInForce(next *Budgets, now time.Time) []Event {
 			}
 		})
 	}
-	l.seq++
+	l.stepped()
 	return events
 }
 

@@ -109,7 +109,7 @@ func (l *Ledger) Halt(o Order, now time.Time) (Halt, Event, error) {
 		return Halt{}, Event{}, ErrTooManyHalts
 	}
 	l.setHalts(k, append(l.halts[k], h))
-	l.seq++
+	l.stepped()
 	return h, l.haltEvent(&h, h.Since), nil
 }
 

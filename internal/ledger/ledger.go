@@ -135,7 +135,7 @@ func (l *Ledger) charge(c *Charge, r *Result) {
 		changed = true
 	}
 	if changed {
-		l.seq++
+		l.charged()
 	}
 }
 
@@ -155,6 +155,9 @@ func (l *Ledger) postAncestor(agent, run string, c *Charge, e *entry, r *Result)
 	}
 	if l.firstTime(derived(c.Action, 'u', agent+"\x00"+run)) {
 		l.postPart(Agent, agent, partRun, run, c, e, r)
+		if !changed {
+			l.tell(Agent, agent, c, r)
+		}
 		changed = true
 	}
 	return changed
@@ -184,7 +187,7 @@ func (l *Ledger) repeats(c *Charge, r *Result) {
 	var same bool
 	if same, r.Conflict = l.sameResponse(c); same {
 		l.note(derived(c.Action, carriedElsewhere, ""))
-		l.seq++
+		l.charged()
 		r.Repeat = SameResponse
 	}
 }
@@ -198,7 +201,7 @@ func (l *Ledger) post(scope Scope, key string, c *Charge, e *entry, r *Result) {
 	if a.seq > l.seq {
 		return // a replay: its state was stored after this charge
 	}
-	a.seq = l.seq + 1
+	a.seq = l.nextCharge()
 	before := a.life
 	a.life.add(e)
 	if scope == Agent && key == c.Agent {
@@ -216,6 +219,13 @@ func (l *Ledger) post(scope Scope, key string, c *Charge, e *entry, r *Result) {
 	}
 }
 
+// tell adds a key's balance to the result although only a part of it changed.
+func (l *Ledger) tell(scope Scope, key string, c *Charge, r *Result) {
+	if a := l.find(accountKey{scope: scope, tenant: c.Tenant, key: key}); a != nil && (cap(r.Keys) > 0 || r.Keys == nil) {
+		r.Keys = append(r.Keys, KeySpend{Scope: scope, Key: key, Spend: a.spend()})
+	}
+}
+
 // postPart charges the part of a key, a run or a session, that budgets of this
 // kind of part are kept for.
 func (l *Ledger) postPart(scope Scope, key string, p part, id string, c *Charge, e *entry, r *Result) {
@@ -226,7 +236,7 @@ func (l *Ledger) postPart(scope Scope, key string, p part, id string, c *Charge,
 	if a.seq > l.seq {
 		return
 	}
-	a.seq = l.seq + 1
+	a.seq = l.nextCharge()
 	before := a.life
 	a.life.add(e)
 	for _, some := range l.budgets.of(scope, key) {
@@ -255,7 +265,3 @@ func (l *Ledger) Keys() int { return len(l.accounts) }
 
 // Budgets returns the budgets in force.
 func (l *Ledger) Budgets() *Budgets { return l.budgets }
-
-// Seq returns the number of the last change. A call that changed nothing but
-// the order of use leaves it as it is, and need not be in a journal.
-func (l *Ledger) Seq() uint64 { return l.seq }

@@ -83,7 +83,6 @@ func (l *Ledger) forgive(k accountKey, budget string, pardon uint64) {
 			c.pardon = max(c.pardon, pardon)
 		}
 	}
-	a.seq = l.seq
 	if !inMemory && l.opt.Evict != nil && kept.seq <= l.seq {
 		l.store(a, keptHalts{l.seq, l.halts[k]})
 	}
@@ -105,7 +104,7 @@ func (l *Ledger) lift(k accountKey, is func(*Halt) bool, by, reason string, now 
 	}
 	h := held[i]
 	l.setHalts(k, slices.Delete(slices.Clone(held), i, i+1))
-	l.seq++
+	l.stepped()
 	ev := l.haltEvent(&h, time.Unix(0, now).UTC())
 	ev.Resolved, ev.Reason, ev.By = true, reason, by
 	return append(events, ev)

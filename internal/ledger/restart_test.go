@@ -54,7 +54,8 @@ type shell struct {
 	pending  store  // evicted, not yet durable
 	snapshot []byte
 	journal  []byte
-	last     int // where the last record starts
+	last     int  // where the last record starts
+	own      bool // a journal of its own making: calls without their numbers, and no Tick that said nothing
 }
 
 func newShell(b *Budgets, sets map[string]*Budgets, opt Options) *shell {
@@ -75,9 +76,11 @@ func newShell(b *Budgets, sets map[string]*Budgets, opt Options) *shell {
 func (s *shell) do(rec *Record, cut func(n int) int) []Event {
 	before := s.l.Seq()
 	var events []Event
+	changed := false
 	switch rec.Kind {
 	case RecordCharge:
-		events, _ = s.l.Apply(&rec.Charge, nil)
+		r := s.l.Charge(&rec.Charge)
+		events, changed = r.Events, r.Repeat == FirstSeen || len(r.Keys) > 0
 	case RecordSettle:
 		events = s.l.Settle(&rec.Charge, rec.Late).Events
 	case RecordTick:
@@ -97,6 +100,12 @@ func (s *shell) do(rec *Record, cut func(n int) int) []Event {
 	if rec.Seq == before {
 		rec.Seq = 0
 	}
+	if rec.Kind == RecordCharge && changed {
+		must(rec.Seq > 0)
+	}
+	if s.own && rec.Kind == RecordTick && len(events) == 0 {
+		rec.Seq = 0
+	}
 	if rec.Seq != 0 {
 		s.last = len(s.journal)
 		s.journal = AppendRecord(s.journal, rec)
@@ -108,6 +117,30 @@ func (s *shell) do(rec *Record, cut func(n int) int) []Event {
 	maps.Copy(s.stored, s.pending)
 	clear(s.pending)
 	return events
+}
+
+// call repeats a call and ignores what it says.
+func (s *shell) call(rec *Record) {
+	switch rec.Kind {
+	case RecordCharge:
+		s.l.Charge(&rec.Charge)
+	case RecordSettle:
+		s.l.Settle(&rec.Charge, rec.Late)
+	case RecordTick:
+		s.l.Tick(rec.Now)
+	case RecordHalt:
+		_, _, _ = s.l.Halt(rec.Order, rec.Now)
+	case RecordRelease:
+		_, _ = s.l.ReleaseID(rec.HaltID, rec.By, rec.Reason, rec.Now)
+	case RecordBudgets:
+		_, _ = s.l.SetBudgets(s.sets[rec.Version], rec.Now)
+	}
+}
+
+func must(ok bool) {
+	if !ok {
+		panic("a charge that changed keys and no number")
+	}
 }
 
 func (s *shell) keep(forget bool) {
@@ -141,7 +174,12 @@ func (s *shell) kill(t *testing.T) {
 			break
 		}
 		require.NoError(t, err)
-		l.Replay(&rec, func(v string) *Budgets { return s.sets[v] })
+		s.l = l
+		if s.own {
+			s.call(&rec)
+		} else {
+			l.Replay(&rec, func(v string) *Budgets { return s.sets[v] })
+		}
 		rest = next
 	}
 	s.l = l
@@ -229,4 +267,46 @@ func TestKill(t *testing.T) {
 		}
 	}
 	assert.Positive(t, torn)
+}
+
+// A shell that keeps a journal of its own, of calls without their numbers and
+// without each Tick, and that drops it at each snapshot: every charge is there
+// once after a kill.
+func TestKillOwnJournal(t *testing.T) {
+	b := budgets(t, everything)
+	sets := map[string]*Budgets{b.Version(): b}
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		charges := randomCharges(r, 250)
+		opt := Options{MaxKeys: 20, ActionTTL: 1e6 * time.Hour, ResponseTTL: 1e6 * time.Hour}
+		lives, dies := newShell(b, sets, opt), newShell(b, sets, opt)
+		dies.own = true
+		now := charges[0].End
+		for range 400 {
+			now = now.Add(time.Duration(r.IntN(1200)) * time.Second)
+			rec := randomRecord(r, lives.l, charges[r.IntN(len(charges))], now, []string{b.Version()})
+			again := rec
+			switch r.IntN(20) {
+			case 0:
+				dies.kill(t)
+			case 1:
+				dies.keep(true)
+			case 2:
+				dies.do(&Record{Kind: RecordTick, Now: now}, nil)
+				lives.do(&Record{Kind: RecordTick, Now: now}, nil)
+			}
+			lives.do(&rec, nil)
+			dies.do(&again, nil)
+		}
+		dies.kill(t)
+		for i := range charges {
+			c := &charges[i]
+			for scope := range scopes {
+				a, _ := lives.l.Spend(scope, c.Tenant, c.key(scope))
+				b, _ := dies.l.Spend(scope, c.Tenant, c.key(scope))
+				require.Equal(t, a, b)
+			}
+			require.Equal(t, spents(lives.l, c), spents(dies.l, c))
+		}
+	}
 }

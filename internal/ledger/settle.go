@@ -43,7 +43,7 @@ func (l *Ledger) Settle(c *Charge, late Keys) Result {
 		l.postPart(scope, key, partSession, c.Session, c, &e, &r)
 	}
 	if changed {
-		l.seq++
+		l.charged()
 	}
 	return r
 }
@@ -51,7 +51,7 @@ func (l *Ledger) Settle(c *Charge, late Keys) Result {
 // own counts what the acting agent has been charged already as its own.
 func (l *Ledger) own(c *Charge, e *entry) {
 	if a := l.account(accountKey{scope: Agent, tenant: c.Tenant, key: c.Agent}); a.seq <= l.seq {
-		a.seq = l.seq + 1
+		a.seq = l.nextCharge()
 		a.own = a.own.Plus(e.usd)
 	}
 }

@@ -19,7 +19,7 @@ func (l *Ledger) Tick(now time.Time) []Event {
 	t := nanos(now)
 	if t > l.clock {
 		l.clock = t
-		l.seq++
+		l.stepped()
 	}
 	if l.haltCount > 0 {
 		for _, h := range l.Halts() {
