@@ -4,6 +4,7 @@ package kernels
 
 import (
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/level"
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/loop"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/novelty"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/rate"
 )
@@ -61,3 +62,26 @@ type (
 
 // RateDefaults returns the parameters that the processor runs with.
 func RateDefaults() RateParams { return rate.Defaults() }
+
+// The kernel of package loop.
+type (
+	// LoopRing is the last calls of a session.
+	LoopRing = loop.Ring
+	// LoopCall is one call as the rules see it.
+	LoopCall = loop.Call
+	// LoopParams are the limits.
+	LoopParams = loop.Params
+	// LoopVerdict is what a call completes.
+	LoopVerdict = loop.Verdict
+)
+
+// LoopDefaults returns the limits that the processor runs with.
+func LoopDefaults() LoopParams { return loop.Defaults() }
+
+// LoopHash and LoopArguments are the hashes that calls are compared by.
+func LoopHash(key uint64, text string) uint32 { return loop.Hash(key, text) }
+
+// LoopArguments hashes the arguments of a call, exact and near.
+func LoopArguments(key uint64, tool, arguments string) (exact, near uint32) {
+	return loop.Arguments(key, tool, arguments)
+}
