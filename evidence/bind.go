@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,25 +37,33 @@ const clock = "2006-01-02 15:04:05.000"
 
 // moment reads now, now-30d, RFC 3339, or a day or time of day in UTC.
 func moment(v string, now time.Time) (string, error) {
+	t, ok := instant(v, now)
+	if !ok {
+		return "", fmt.Errorf("want now, now-30d, 2006-01-02, 2006-01-02 15:04:05 or RFC 3339, in UTC, not %q", v)
+	}
+	if y := t.UTC().Year(); y < 1970 || y > 2261 {
+		return "", fmt.Errorf("%q is outside the years 1970 to 2261", v)
+	}
+	return t.UTC().Format(clock), nil
+}
+
+func instant(v string, now time.Time) (time.Time, bool) {
 	if m := ago.FindStringSubmatch(v); m != nil {
-		if m[1] != "" {
-			n, err := strconv.Atoi(m[1])
-			if err != nil {
-				return "", err
-			}
-			now = now.Add(-time.Duration(n) * units[m[2]])
+		if m[1] == "" {
+			return now, true
 		}
-		return now.UTC().Format(clock), nil
+		n, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil || n > math.MaxInt64/int64(units[m[2]]) {
+			return time.Time{}, err == nil // long before 1970
+		}
+		return now.Add(-time.Duration(n) * units[m[2]]), true
 	}
 	for _, layout := range []string{time.RFC3339Nano, time.DateTime, time.DateOnly, "2006-01-02T15:04:05", "2006-01-02 15:04"} {
 		if t, err := time.Parse(layout, v); err == nil {
-			if y := t.UTC().Year(); y < 1970 || y > 2261 {
-				return "", fmt.Errorf("%q is outside the years 1970 to 2261", v)
-			}
-			return t.UTC().Format(clock), nil
+			return t, true
 		}
 	}
-	return "", fmt.Errorf("want now, now-30d, 2006-01-02, 2006-01-02 15:04:05 or RFC 3339, in UTC, not %q", v)
+	return time.Time{}, false
 }
 
 // Bind checks the values and fills in the defaults. Now is what "now" means. All

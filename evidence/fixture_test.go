@@ -157,7 +157,7 @@ func (f *fixture) logs(t *testing.T) plog.Logs {
 }
 
 func (f *fixture) answers() []audit.FindingRow {
-	var rows []audit.FindingRow
+	rows := make([]audit.FindingRow, 0, len(f.Answers))
 	for _, a := range f.Answers {
 		ts := int64(at(a.At))
 		rows = append(rows, audit.FindingRow{

@@ -39,7 +39,8 @@ func (a *Answer) Write(w io.Writer, format string) error {
 
 func (a *Answer) writeTable(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	lines := [][]string{a.Columns}
+	lines := make([][]string, 0, 1+len(a.Rows))
+	lines = append(lines, slices.Clone(a.Columns))
 	for _, row := range a.Rows {
 		lines = append(lines, texts(row, "-"))
 	}

@@ -76,8 +76,10 @@ func hello() []byte {
 	zone.Append("UTC")
 	var buf proto.Buffer
 	input := proto.Input{
-		{Name: "displayName()", Data: &name}, {Name: "version()", Data: &version},
-		{Name: "revision()", Data: &revision}, {Name: "timezone()", Data: &zone},
+		{Name: "displayName()", Data: &name},
+		{Name: "version()", Data: &version},
+		{Name: "revision()", Data: &revision},
+		{Name: "timezone()", Data: &zone},
 	}
 	if err := (&proto.Block{Columns: len(input), Rows: 1}).EncodeBlock(&buf, 54460, input); err != nil {
 		panic(err) // the columns above do not fit each other

@@ -154,14 +154,15 @@ func deadLetters(t *testing.T, dir string) (lines map[string][]string, text stri
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	require.NoError(t, err)
+	var all strings.Builder
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		require.NoError(t, err)
-		text += string(raw)
+		all.Write(raw)
 		for line := range strings.Lines(string(raw)) {
 			var r deadRecord
 			require.NoError(t, json.Unmarshal([]byte(line), &r))
-			n := 0
+			var n int
 			if r.Traces != nil {
 				td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(r.Traces)
 				require.NoError(t, err)
@@ -178,14 +179,17 @@ func deadLetters(t *testing.T, dir string) (lines map[string][]string, text stri
 			lines[name] = append(lines[name], fmt.Sprintf("%s %d", r.Reason, n))
 		}
 	}
-	return lines, text
+	return lines, all.String()
 }
 
 // tables returns the tables inserted into, in order.
 func (a *answers) tables() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var names []string
+	if len(a.queries) == 0 {
+		return nil
+	}
+	names := make([]string, 0, len(a.queries))
 	for _, q := range a.queries {
 		_, rest, _ := strings.Cut(q, "`.`")
 		name, _, _ := strings.Cut(rest, "`")

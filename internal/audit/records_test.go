@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,16 +55,16 @@ func cell(t *testing.T, col proto.ColResult, i int) string {
 	case *proto.ColStr:
 		return c.Row(i)
 	case *proto.ColUInt8:
-		return fmt.Sprint(c.Row(i))
+		return strconv.FormatUint(uint64(c.Row(i)), 10)
 	case *proto.ColUInt64:
-		return fmt.Sprint(c.Row(i))
+		return strconv.FormatUint(c.Row(i), 10)
 	case *proto.ColDateTime64:
 		return c.Row(i).UTC().Format(time.RFC3339Nano)
 	case *proto.ColNullable[uint64]:
 		if !c.Row(i).Set {
 			return "-"
 		}
-		return fmt.Sprint(c.Row(i).Value)
+		return strconv.FormatUint(c.Row(i).Value, 10)
 	case *proto.ColNullable[time.Time]:
 		if !c.Row(i).Set {
 			return "-"
