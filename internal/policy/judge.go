@@ -31,6 +31,16 @@ func (a *Agent) Judge(q *Request, out *Result) {
 	}
 }
 
+// JudgeAbove holds an action of an agent further down a chain against the entry of
+// one above it: check says how its principals block is held, version is that of
+// the agent above. It may be called on one request for each agent of a path.
+func (a *Agent) JudgeAbove(q *Request, version string, check PrincipalCheck, out *Result) {
+	was, by := q.Check, q.Actor.Version
+	q.Check, q.Actor.Version = check, version
+	a.Judge(q, out)
+	q.Check, q.Actor.Version = was, by
+}
+
 func firstOf(texts ...string) string {
 	for _, t := range texts {
 		if t != "" {
