@@ -14,7 +14,7 @@ import (
 )
 
 // journal keeps the state in a storage extension: a snapshot in chunks, and after
-// it an entry for each save. When the entries outweigh the snapshot, a new one is
+// it entries, one or more for each save. When the entries outweigh the snapshot, a new one is
 // written. One goroutine at a time may use it.
 //
 // A storage client cannot list its keys, so the head says which there are.
@@ -41,7 +41,7 @@ const (
 	headKey        = "head"
 	// minCompact keeps a small state from being written anew all the time.
 	minCompact = 1 << 20
-	// chunkBytes is about how large a record of a snapshot is.
+	// chunkBytes is about how large a record is.
 	chunkBytes = 256 << 10
 )
 
@@ -134,18 +134,36 @@ func (j *journal) sweep(ctx context.Context) error {
 	return nil
 }
 
-// add appends an entry.
+// add appends the changes, in entries of about chunkBytes, in one operation.
 func (j *journal) add(ctx context.Context, changes []alerts.Change) error {
-	raw, err := json.Marshal(changes)
-	if err != nil {
-		return fmt.Errorf("encoding the state: %w", err)
+	var ops []*storage.Operation
+	weight := 0
+	for len(changes) > 0 {
+		n := fit(changes)
+		raw, err := json.Marshal(changes[:n])
+		if err != nil {
+			return fmt.Errorf("encoding the state: %w", err)
+		}
+		ops = append(ops, storage.SetOperation(entryKey(j.next+uint64(len(ops))), raw))
+		weight += len(raw)
+		changes = changes[n:]
 	}
-	if err := j.client.Set(ctx, entryKey(j.next), raw); err != nil {
+	if err := j.client.Batch(ctx, ops...); err != nil {
 		return fmt.Errorf("writing the state: %w", err)
 	}
-	j.next++
-	j.weight += len(raw)
+	j.next += uint64(len(ops))
+	j.weight += weight
 	return nil
+}
+
+// fit returns how many changes make a record of about chunkBytes; at least one.
+func fit(changes []alerts.Change) int {
+	n, bytes := 0, 0
+	for n < len(changes) && bytes < chunkBytes {
+		bytes += len(changes[n].Key) + len(changes[n].Value)
+		n++
+	}
+	return n
 }
 
 func (j *journal) heavy() bool { return j.weight > max(j.least, j.size) }
@@ -156,11 +174,7 @@ func (j *journal) compact(ctx context.Context, snapshot []alerts.Change) error {
 	next := head{Version: journalVersion, Generation: j.head.Generation + 1, First: j.next}
 	size := 0
 	for len(snapshot) > 0 {
-		n, bytes := 0, 0
-		for n < len(snapshot) && bytes < chunkBytes {
-			bytes += len(snapshot[n].Key) + len(snapshot[n].Value)
-			n++
-		}
+		n := fit(snapshot)
 		raw, err := json.Marshal(snapshot[:n])
 		if err != nil {
 			return fmt.Errorf("encoding the state: %w", err)

@@ -49,17 +49,27 @@ type seen struct {
 
 // answer tells what an event of a known finding is if it changes nothing.
 func (k *seen) answer(ev *Event, stated int64, now time.Time) Outcome {
-	at := min(stated, now.UnixNano())
 	switch {
-	case stated == k.stated && ev.Resolved == k.resolved:
+	case stated == unknownTime && k.resolved == ev.Resolved, stated == k.stated && k.resolved == ev.Resolved:
 		return Duplicate
-	case stated == unknownTime && ev.Resolved && !k.resolved:
+	case stated == unknownTime && ev.Resolved:
 		return "" // nothing says that it is old
-	case at < k.at, at == k.at && !ev.Resolved && k.resolved:
-		return Stale
-	default:
+	case k.before(stated, now), stated == k.stated && ev.Resolved:
 		return ""
+	default:
+		return Stale
 	}
+}
+
+// before tells whether the last event is older than one that arrives now and
+// states a time. Of two times ahead of now, what they state decides: they are of
+// one clock, mostly. Of others, a time ahead of its arrival counts as its arrival.
+func (k *seen) before(stated int64, now time.Time) bool {
+	ahead := stated > now.UnixNano()
+	if at := min(stated, now.UnixNano()); at != k.at && !(ahead && k.stated > k.at) {
+		return at > k.at
+	}
+	return stated > k.stated
 }
 
 // openAlert returns the firing alert that the finding keeps firing, or nil.
@@ -123,7 +133,9 @@ func (s *State) forget(k *seen, now time.Time) {
 }
 
 func (s *State) touch(k *seen, stated int64, resolved bool, now time.Time) {
-	k.stated, k.at = stated, max(k.at, min(stated, now.UnixNano()))
+	if stated != unknownTime {
+		k.stated, k.at = stated, max(k.at, min(stated, now.UnixNano()))
+	}
 	s.turn++
 	k.resolved, k.turn = resolved, s.turn
 	s.line(k)
