@@ -21,6 +21,7 @@ type account struct {
 	accountKey
 	prev, next *account
 	used       bool // since the ring's hand came by
+	watched    bool // by Tick
 	life       totals
 	own        Sum
 	seq        uint64  // number of the last charge: a replay does not repeat it
@@ -204,6 +205,9 @@ func (l *Ledger) insert(a *account) {
 		l.evict(from, from.idlest())
 	}
 	delete(l.waiting, a.accountKey)
+	if a.firing() {
+		l.watch(a)
+	}
 	l.accounts[a.accountKey] = a
 	l.rings[a.standing()].link(a)
 }
@@ -238,6 +242,7 @@ func (l *Ledger) evict(from *ring, old *account) {
 		l.await(old)
 	}
 	delete(l.ahead, old.accountKey)
+	delete(l.watched, old)
 	from.unlink(old)
 	delete(l.accounts, old.accountKey)
 	if l.recent[old.scope] == old {

@@ -127,3 +127,29 @@ func BenchmarkJournal(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(buf)), "B/record")
 }
+
+// BenchmarkSnapshot is a full ledger written and read: it happens under a lock.
+func BenchmarkSnapshot(b *testing.B) {
+	l := New(budgets(b, everything), Options{})
+	c := Charge{Scopes: Scopes{Tenant: "t", Project: "p", Agent: "a"}, Kind: ModelCall, Cost: amount(b, "0.01"), Tokens: 10}
+	sessions := names("session-", 100_000)
+	for n := range 500_000 {
+		benchCharge(&c, n, sessions)
+		l.Apply(&c, nil)
+	}
+	var raw []byte
+	for _, bench := range []struct {
+		name string
+		run  func()
+	}{
+		{"write", func() { raw = l.Snapshot() }},
+		{"read", func() { require.NoError(b, l.Restore(raw)) }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			for b.Loop() {
+				bench.run()
+			}
+			b.ReportMetric(float64(len(raw))/1e6, "MB")
+		})
+	}
+}

@@ -82,6 +82,9 @@ func (l *Ledger) chargeCell(a *account, c *cell, b *Budget, e *entry, events []E
 	if c.limit != b.Limit || c.unit != b.Unit {
 		// Edited while the key was in storage, or since the snapshot.
 		events = l.relimit(a, c, b, max(c.now.last, l.clock), events)
+		if c.firing() {
+			l.watch(a)
+		}
 	}
 	if b.period.calendar() {
 		if e.end >= c.end {
@@ -103,7 +106,11 @@ func (l *Ledger) chargeCell(a *account, c *cell, b *Budget, e *entry, events []E
 	if b.Unit == USD && e.free {
 		return events // a free call never trips a budget
 	}
-	return l.judge(a, c, b, e.action, c.now.last, events)
+	events = l.judge(a, c, b, e.action, c.now.last, events)
+	if c.firing() {
+		l.watch(a)
+	}
+	return events
 }
 
 // book adds the entry to the open period and to all that is derived from it.

@@ -35,6 +35,9 @@ func (l *Ledger) putInForce(next *Budgets, now time.Time) []Event {
 		l.rings[i].each(func(a *account) {
 			if !l.isAhead(a.accountKey) {
 				events = l.settle(a, t, events)
+				if a.firing() {
+					l.watch(a)
+				}
 			}
 		})
 	}

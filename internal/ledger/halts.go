@@ -190,9 +190,16 @@ func haltReason(ev *Event) string {
 
 // Halts returns all halts and denials in force, oldest first.
 func (l *Ledger) Halts() []Halt {
-	out := make([]Halt, 0, l.haltCount)
+	return l.haltsWhere(make([]Halt, 0, l.haltCount), func(*Halt) bool { return true })
+}
+
+func (l *Ledger) haltsWhere(out []Halt, is func(*Halt) bool) []Halt {
 	for _, hs := range l.halts {
-		out = append(out, hs...)
+		for i := range hs {
+			if is(&hs[i]) {
+				out = append(out, hs[i])
+			}
+		}
 	}
 	slices.SortFunc(out, func(a, b Halt) int {
 		if c := a.Since.Compare(b.Since); c != 0 {

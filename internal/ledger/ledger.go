@@ -60,11 +60,13 @@ type Ledger struct {
 	halts     map[accountKey][]Halt
 	haltCount int
 	ahead     map[accountKey]keptHalts // keys whose state is later than a replay has come
+	watched   map[*account]struct{}    // keys in memory about which something fires
 	waiting   map[accountKey]int64     // keys in storage that need a look, and when
 	recent    [scopes]*account         // the last one of each scope: most charges repeat it
 	actions   memory[struct{}]
 	responses memory[claim]
 	counters  Counters
+	size      int // of the last snapshot
 	seq       uint64
 	now       int64 // the latest end of any span
 	clock     int64 // the latest time that Tick was told
@@ -77,7 +79,7 @@ func New(b *Budgets, opt Options) *Ledger {
 	}
 	return &Ledger{
 		opt: opt.withDefaults(), budgets: b,
-		accounts: map[accountKey]*account{}, halts: map[accountKey][]Halt{},
+		accounts: map[accountKey]*account{}, watched: map[*account]struct{}{}, halts: map[accountKey][]Halt{},
 	}
 }
 

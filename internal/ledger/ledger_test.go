@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -54,4 +55,63 @@ func TestReleaseAndLimits(t *testing.T) {
 func replace(text, limit string) string {
 	return text[:len("version: 1\nbudgets: [{id: x, scope: session, limit_calls: ")] + limit +
 		text[len("version: 1\nbudgets: [{id: x, scope: session, limit_calls: LIMIT"):]
+}
+
+// A million calls of one pico-USD are exactly a millionth of a USD.
+func TestSmallestAmounts(t *testing.T) {
+	l := New(nil, Options{})
+	c := Charge{Scopes: Scopes{Tenant: "t"}, Start: epoch, End: epoch, Kind: ModelCall, Cost: amount(t, "0.000000000001")}
+	for i := range 1_000_000 {
+		c.Action = actionID(i)
+		l.Apply(&c, nil)
+	}
+	s, _ := l.Spend(Tenant, "t", "t")
+	assert.Equal(t, "0.000001 USD", s.USD.Text(USD))
+}
+
+// A ledger under a lock, as a shell holds it: a hundred hands, retries of each
+// other and budgets that change meanwhile, and the sum is exact.
+func TestManyHands(t *testing.T) {
+	sets := []*Budgets{budgets(t, everything), budgets(t, modelled)}
+	l := New(sets[0], Options{})
+	var mu sync.Mutex
+	var hands sync.WaitGroup
+	for hand := range 100 {
+		hands.Go(func() {
+			c := Charge{Scopes: Scopes{Tenant: "t", Session: "s", Project: "p"}, Start: epoch, End: epoch, Kind: ModelCall, Cost: amount(t, "0.01")}
+			for i := range 50 {
+				c.Action = actionID(hand/2*50 + i) // each is delivered by two hands
+				mu.Lock()
+				l.Apply(&c, nil)
+				if i == hand%50 {
+					_, err := l.SetBudgets(sets[hand%2], epoch)
+					assert.NoError(t, err)
+				}
+				mu.Unlock()
+				sets[hand%2].All() // budgets are shared without a lock
+			}
+		})
+	}
+	hands.Wait()
+	for _, scope := range []struct {
+		scope Scope
+		key   string
+	}{{Tenant, "t"}, {Session, "s"}, {Project, "p"}} {
+		s, _ := l.Spend(scope.scope, "t", scope.key)
+		assert.Equal(t, "25 USD", s.USD.Text(USD))
+	}
+}
+
+// Balances of 128 bits do not wrap, and stop at the largest.
+func TestSums(t *testing.T) {
+	most := Sum{1<<64 - 1, 1<<64 - 1}
+	assert.Equal(t, most, most.Plus(SumOf(1)))
+	assert.Equal(t, Sum{1, 0}, SumOf(1<<64-1).Plus(SumOf(1)))
+	assert.Equal(t, SumOf(1<<64-1), Sum{1, 0}.Minus(SumOf(1)))
+	assert.Equal(t, Sum{}, SumOf(1).Minus(SumOf(2)))
+	assert.Equal(t, "18446744.073709551616 USD", Sum{1, 0}.Text(USD))
+	assert.Equal(t, "0 USD", Sum{}.Text(USD))
+	assert.Equal(t, "1h30m0s", SumOf(5_400_000_000_000).Text(WallClock))
+	assert.Equal(t, "7 tool calls", SumOf(7).Text(ToolCalls))
+	assert.Equal(t, 1, Sum{1, 0}.Cmp(SumOf(5)))
 }

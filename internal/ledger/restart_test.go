@@ -299,6 +299,9 @@ func TestKillOwnJournal(t *testing.T) {
 			dies.do(&again, nil)
 		}
 		dies.kill(t)
+		dies.do(&Record{Kind: RecordTick, Now: now}, nil)
+		lives.do(&Record{Kind: RecordTick, Now: now}, nil)
+		require.Equal(t, lives.l.Halts(), dies.l.Halts(), "seed %d", seed)
 		for i := range charges {
 			c := &charges[i]
 			for scope := range scopes {

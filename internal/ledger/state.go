@@ -51,7 +51,7 @@ func decodeAccount(b []byte) (*account, keptHalts) {
 // Snapshot returns the whole state in memory. Equal states give equal bytes.
 // Evicted keys are not part of it: they are in storage already.
 func (l *Ledger) Snapshot() []byte {
-	c := codec{b: []byte{stateVersion}}
+	c := codec{b: append(make([]byte, 0, l.size+l.size/8), stateVersion)}
 	accounts := make([]*account, 0, len(l.accounts))
 	for i := range l.rings {
 		l.rings[i].each(func(a *account) { accounts = append(accounts, a) })
@@ -62,6 +62,7 @@ func (l *Ledger) Snapshot() []byte {
 	}
 	slices.SortFunc(all.waiting, func(a, b waiting) int { return cmpKeys(a.key, "", b.key, "") })
 	l.state(&c, &all)
+	l.size = len(c.b)
 	return c.b
 }
 

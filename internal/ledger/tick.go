@@ -13,7 +13,7 @@ func (l *Ledger) closePeriod(a *account, c *cell, b *Budget, now int64, events [
 
 // Tick resolves and releases what time alone ends: periods that are over, and
 // projections that fell while nothing was charged. Call it every few seconds;
-// it looks at each key in memory, and at those in storage that wait for it.
+// it looks at the keys about which something fires, in memory and in storage.
 func (l *Ledger) Tick(now time.Time) []Event {
 	var events []Event
 	t := nanos(now)
@@ -21,21 +21,41 @@ func (l *Ledger) Tick(now time.Time) []Event {
 		l.clock = t
 		l.stepped()
 	}
-	if l.haltCount > 0 {
-		for _, h := range l.Halts() {
-			if !h.Until.IsZero() && !h.Until.After(now) {
-				events = l.lift(h.accountKey(), func(o *Halt) bool { return o.ID() == h.ID() }, "", "the period ended", t, events)
-			}
+	for _, h := range l.haltsWhere(nil, func(h *Halt) bool { return !h.Until.IsZero() && !h.Until.After(now) }) {
+		events = l.lift(h.accountKey(), func(o *Halt) bool { return o.ID() == h.ID() }, "", "the period ended", t, events)
+	}
+	lifted := len(events)
+	for a := range l.watched {
+		if l.isAhead(a.accountKey) {
+			continue
+		}
+		events = l.pass(a, t, events)
+		if !a.firing() {
+			a.watched = false
+			delete(l.watched, a)
 		}
 	}
-	for i := range l.rings {
-		l.rings[i].each(func(a *account) {
-			if !l.isAhead(a.accountKey) {
-				events = l.pass(a, t, events)
-			}
-		})
-	}
+	// The order of a map is none; sorted by key, equal ledgers say equal things.
+	slices.SortStableFunc(events[lifted:], func(a, b Event) int { return cmpKeys(a.accountKey(), "", b.accountKey(), "") })
 	return l.wake(t, events)
+}
+
+func (e *Event) accountKey() accountKey {
+	k := accountKey{scope: e.Scope, tenant: e.Tenant, key: e.Key, run: e.Run}
+	if e.Session != "" {
+		k.run, k.bySession = e.Session, true
+	}
+	return k
+}
+
+func (a *account) firing() bool { return slices.ContainsFunc(a.cells, (*cell).firing) }
+
+// watch has Tick look at a key in memory about which something fires.
+func (l *Ledger) watch(a *account) {
+	if !a.watched {
+		a.watched = true
+		l.watched[a] = struct{}{}
+	}
 }
 
 // firing reports whether any finding about the budget and the key fires.
