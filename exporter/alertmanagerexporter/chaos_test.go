@@ -35,7 +35,7 @@ func chaos(t *testing.T, r *rand.Rand) {
 	last := map[string]finding.Finding{}
 	var old []finding.Finding
 	for range 60 {
-		time.Sleep(time.Duration(r.IntN(120)) * time.Second)
+		time.Sleep(time.Duration(1+r.IntN(120)) * time.Second)
 		for _, host := range []string{am1, am2} {
 			if r.IntN(4) == 0 {
 				g.fakes.set(host, answers[r.IntN(len(answers))])
@@ -52,7 +52,7 @@ func chaos(t *testing.T, r *rand.Rand) {
 		var batch []finding.Finding
 		for range 1 + r.IntN(5) {
 			f := found(finding.BudgetExceeded, fmt.Sprintf("budget-%02d", r.IntN(12)))
-			f.At = time.Now().Add(time.Duration(len(batch)) * time.Nanosecond)
+			f.At = time.Now().Add(time.Duration(len(batch)) - time.Millisecond)
 			if r.IntN(2) == 0 {
 				f.State = finding.Resolved
 			}
