@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -69,29 +70,40 @@ func BenchmarkDuplicates(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory is 200,000 live sessions of five calls each under two budgets
-// of a session, with every action and response id of them remembered. The goal
-// is 250 MB.
+// BenchmarkMemory is 200,000 live sessions of five calls each, with every action
+// and response id of them remembered. The goal is 250 MB.
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		l := New(budgets(b, everything), Options{MaxKeys: 200_000})
-		c := Charge{Scopes: Scopes{Tenant: "t", Project: "p", Agent: "a"}, Kind: ModelCall, Cost: amount(b, "0.01"), Tokens: 10}
-		live := l.opt.MaxKeys - 3
-		for i := range 1_000_000 {
-			benchCharge(&c, i, fresh(i%live))
-			l.Apply(&c, nil)
-		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		require.Equal(b, l.opt.MaxKeys, l.Keys())
-		require.Zero(b, l.Counters().EvictedKeys)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "MB")
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/200_000, "B/session")
-		runtime.KeepAlive(l)
+		bytes := liveSessions(b, 200_000)
+		b.ReportMetric(bytes/1e6, "MB")
+		b.ReportMetric(bytes/200_000, "B/session")
 	}
+}
+
+// A tenth of it, so that it is noticed if a key grows.
+func TestMemory(t *testing.T) {
+	assert.Less(t, liveSessions(t, 20_000), 25e6)
+}
+
+// liveSessions returns how many bytes so many sessions of five calls hold, with
+// five times as many ids of actions and of responses.
+func liveSessions(tb testing.TB, keys int) float64 {
+	tb.Helper()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	l := New(budgets(tb, everything), Options{MaxKeys: keys, MaxActions: 5 * keys, MaxResponses: 5 * keys})
+	c := Charge{Scopes: Scopes{Tenant: "t", Project: "p", Agent: "a"}, Kind: ModelCall, Cost: amount(tb, "0.01"), Tokens: 10}
+	for i := range 5 * keys {
+		benchCharge(&c, i, fresh(i%(keys-3)))
+		l.Apply(&c, nil)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	require.Equal(tb, keys, l.Keys())
+	require.Zero(tb, l.Counters().EvictedKeys)
+	runtime.KeepAlive(l)
+	return float64(after.HeapAlloc - before.HeapAlloc)
 }
 
 // fresh makes the name anew, as a decoder does: it is part of what is kept.

@@ -6,13 +6,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/spanwarden/spanwarden/internal/pricing"
 )
@@ -61,52 +59,6 @@ func FuzzParseBudgets(f *testing.F) {
 			require.Equal(t, want, got)
 		}
 	})
-}
-
-// written writes budgets as a file.
-func written(t *testing.T, b *Budgets) []byte {
-	t.Helper()
-	list := make([]map[string]any, 0, len(b.All()))
-	for _, one := range b.All() {
-		amount := one.Limit.Big().String()
-		switch one.Unit {
-		case USD:
-			amount = strings.TrimSuffix(one.Limit.Text(USD), " USD")
-		case WallClock:
-			amount = time.Duration(one.Limit.Lo).String()
-		case Tokens, Calls, ToolCalls:
-		}
-		m := map[string]any{
-			"id": one.ID, "scope": one.Scope.String(), "limit_" + one.Unit.String(): amount, "period": one.Period(), "timezone": one.period.loc.String(),
-			"warn_at": one.WarnAt, "on_exceed": one.OnExceed.String(), "mode": one.Mode.String(), "reason": one.Reason,
-		}
-		if one.Controls != nil {
-			m["controls"] = one.Controls
-		}
-		if one.UpperBound {
-			m["unpriced"] = "upper_bound"
-		}
-		sel := map[string]string{}
-		for _, s := range one.selects {
-			sel[s.scope.String()] = s.glob
-		}
-		m["select"] = sel
-		if p := one.projection; p != nil {
-			pm := map[string]any{"action": p.action.String(), "floors": map[string]any{"calls": int64(p.calls), "elapsed": p.elapsed.String(), "spend": p.spend / one.Unit.Scale()}}
-			if p.horizon > 0 {
-				pm["horizon"] = p.horizon.String()
-			}
-			m["projection"] = pm
-		}
-		list = append(list, m)
-	}
-	file := map[string]any{"version": 1, "budgets": list}
-	if b.haltOnLoss {
-		file["on_state_loss"] = "halt"
-	}
-	out, err := yaml.Marshal(file)
-	require.NoError(t, err)
-	return out
 }
 
 // Any history of charges gives what the obvious model has, through restarts.
