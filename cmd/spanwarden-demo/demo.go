@@ -24,7 +24,11 @@ func demo(ctx context.Context, s *settings, corpus string) error {
 	if err != nil {
 		return err
 	}
-	st, err := stack.New(stack.Options{Bin: s.bin, Config: s.config, State: filepath.Join(s.state, "demo")})
+	st, err := stack.New(stack.Options{
+		Bin: s.bin, Config: s.config, State: filepath.Join(s.state, "demo"),
+		// Recordings of strangers alert nobody.
+		Overrides: []string{"service::pipelines::logs::exporters: [clickhouse_audit]"},
+	})
 	if err != nil {
 		return err
 	}
@@ -71,7 +75,7 @@ func runDemo(ctx context.Context, st *stack.Stack, scenarios []conformance.Scena
 			return err
 		}
 	}
-	return nil
+	return tellStories(ctx, st, conn)
 }
 
 // progress counts on one line of a terminal, and tells a log only the end.

@@ -17,10 +17,10 @@ import (
 
 // Ports are the listening ports on 127.0.0.1. A zero port is replaced by a free
 // one when the stack is made.
-type Ports struct{ Store, OTLPHTTP, OTLPGRPC, Decision, Health, Metrics int }
+type Ports struct{ Store, OTLPHTTP, OTLPGRPC, Decision, Health, Metrics, Alertmanager int }
 
 // DefaultPorts are those that the documentation names.
-var DefaultPorts = Ports{Store: 8123, OTLPHTTP: 4318, OTLPGRPC: 4317, Decision: 4320, Health: 13133, Metrics: 8888}
+var DefaultPorts = Ports{Store: 8123, OTLPHTTP: 4318, OTLPGRPC: 4317, Decision: 4320, Health: 13133, Metrics: 8888, Alertmanager: 9093}
 
 // Options say what to run and where.
 type Options struct {
@@ -34,16 +34,17 @@ type Options struct {
 	Overrides []string
 }
 
-// Stack is one store and one collector. Not safe for concurrent use.
+// Stack is one store, one collector and, where asked for, one Alertmanager. Not safe for concurrent use.
 type Stack struct {
-	opts      Options
-	store     *process
-	collector *process
+	opts         Options
+	store        *process
+	collector    *process
+	alertmanager *process
 }
 
 // New returns a stack that is not running yet.
 func New(opts Options) (*Stack, error) {
-	for _, port := range []*int{&opts.Ports.Store, &opts.Ports.OTLPHTTP, &opts.Ports.OTLPGRPC, &opts.Ports.Decision, &opts.Ports.Health, &opts.Ports.Metrics} {
+	for _, port := range []*int{&opts.Ports.Store, &opts.Ports.OTLPHTTP, &opts.Ports.OTLPGRPC, &opts.Ports.Decision, &opts.Ports.Health, &opts.Ports.Metrics, &opts.Ports.Alertmanager} {
 		if *port != 0 {
 			continue
 		}
@@ -94,6 +95,10 @@ func (s *Stack) StartStore(ctx context.Context) error {
 	return p.waitFor(ctx, "http://"+local(s.opts.Ports.Store)+"/ping")
 }
 
+// Configure gives the collector, when it is next started, another environment
+// and other overrides.
+func (s *Stack) Configure(env, overrides []string) { s.opts.Env, s.opts.Overrides = env, overrides }
+
 // StartCollector starts the collector and waits until it is healthy.
 func (s *Stack) StartCollector(ctx context.Context) error {
 	overrides := append([]string{
@@ -108,7 +113,7 @@ func (s *Stack) StartCollector(ctx context.Context) error {
 	for _, o := range overrides {
 		args = append(args, "--config", "yaml:"+o)
 	}
-	env := append([]string{"SPANWARDEN_CLICKHOUSE_DSN=" + s.DSN(), "SPANWARDEN_STATE=" + s.opts.State}, s.opts.Env...)
+	env := append([]string{"SPANWARDEN_CLICKHOUSE_DSN=" + s.DSN(), "SPANWARDEN_STATE=" + s.opts.State, "SPANWARDEN_ALERTMANAGER=" + s.Alertmanager()}, s.opts.Env...)
 	p, err := start(filepath.Join(s.opts.State, "collector.log"), env, filepath.Join(s.opts.Bin, "otelcol-spanwarden"), args...)
 	if err != nil {
 		return err
@@ -134,9 +139,9 @@ func (s *Stack) KillCollector() { s.collector.kill() }
 // StopCollector asks the collector to stop and waits until it has drained.
 func (s *Stack) StopCollector() error { return s.collector.stop() }
 
-// Stop stops both, the collector first, so that it can drain.
+// Stop stops all, the collector first, so that it can drain.
 func (s *Stack) Stop() error {
-	return errors.Join(s.collector.stop(), s.store.stop())
+	return errors.Join(s.collector.stop(), s.store.stop(), s.alertmanager.stop())
 }
 
 // Send posts one OTLP JSON request, as an agent's SDK does, and returns an error

@@ -41,8 +41,10 @@ func (p *delegationProcessor) bind(it *genai.Item) string {
 		if v, ok := it.Span.Attributes().Get(key); ok {
 			return v.AsString(), true
 		}
-		v, ok := it.Resource.Attributes().Get(key)
-		return v.AsString(), ok
+		if v, ok := it.Resource.Attributes().Get(key); ok {
+			return v.AsString(), true
+		}
+		return "", false
 	}}
 	if b, ok := registry.Bind(&id); ok {
 		return b.Agent.ID()
@@ -320,7 +322,7 @@ func writeEdge(m pcommon.Map, e *chain.EdgeView) {
 	}
 	putText(m, attr.DelegationID, e.DelegationID)
 	putText(m, attr.DelegationGrade, string(e.Grade))
-	m.PutStr(attr.DelegationAuthority, strconv.FormatBool(e.Authority))
+	m.PutStr(attr.DelegationAuthority, string(authorityOf(e)))
 	putList(m, attr.DelegationScope, e.Scope)
 	putText(m, attr.DelegationConstraints, e.Constraints)
 	putTime(m, attr.DelegationNotBefore, e.NotBefore)
@@ -333,6 +335,19 @@ func writeEdge(m pcommon.Map, e *chain.EdgeView) {
 		m.PutInt(attr.ChainDepth, int64(e.Depth))
 	}
 	writeCodes(m, e.Codes)
+}
+
+// authorityOf says whether the edge passes authority on. Of a delegator that is
+// not known nobody can say.
+func authorityOf(e *chain.EdgeView) chain.Authority {
+	switch {
+	case e.Authority:
+		return chain.AuthorityRespected
+	case e.From.IsZero():
+		return chain.AuthorityUnknown
+	default:
+		return chain.AuthorityRefused
+	}
 }
 
 func writeChain(m pcommon.Map, c *chain.ChainView, now time.Time) {
