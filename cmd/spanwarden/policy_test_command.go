@@ -39,7 +39,7 @@ func newPolicyTestCommand() *cobra.Command {
 
 func runPolicyTests(w io.Writer, registry *policy.Registry, files []policy.File, verbose bool) error {
 	var all []policy.Case
-	var errs []error
+	errs := make([]error, 0, len(files))
 	for _, f := range files {
 		cases, err := policy.ParseCases(f)
 		all = append(all, cases...)

@@ -238,6 +238,7 @@ func (v *value) equal(o *value) Truth {
 		return truthOf(v.num.cmp(o.num) == 0)
 	case kindString:
 		return truthOf(v.text == o.text)
+	default:
 	}
 	t := True
 	for i := range v.items {

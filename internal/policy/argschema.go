@@ -132,8 +132,9 @@ func (d *reader) schemas(n node, keys []string) ([]string, map[string]*schema) {
 
 func (d *reader) types(n node) []string {
 	if m, ok := d.visit(n); ok && m.y.Kind == yaml.SequenceNode {
-		var out []string
-		for _, item := range d.list(n) {
+		items := d.list(n)
+		out := make([]string, 0, len(items))
+		for _, item := range items {
 			out = append(out, d.choice(item, schemaTypes...))
 		}
 		return out
@@ -192,6 +193,7 @@ func (d *reader) json(n node, depth int) value {
 			v.items = append(v.items, d.json(o.values[k], depth+1))
 		}
 		return v
+	default:
 	}
 	switch n.y.ShortTag() {
 	case "!!null":

@@ -46,6 +46,7 @@ func benchRequest(agent, rule int) Request {
 }
 
 func benchJudge(b *testing.B, text []byte, agent, rule int, want Verdict) {
+	b.Helper()
 	r, err := Load([]File{{"bench.yaml", text}})
 	require.NoError(b, err)
 	a := r.Agent(fmt.Sprintf("agent-%d", agent))

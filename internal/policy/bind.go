@@ -183,7 +183,7 @@ func (b *binder) add(m *match) {
 		values = map[string][]*match{}
 		b.attrs[m.key] = values
 	}
-	list := append(values[m.attrs[m.key]], m)
+	list := slices.Concat(values[m.attrs[m.key]], []*match{m})
 	slices.SortStableFunc(list, func(x, y *match) int { return cmp.Compare(len(y.attrs), len(x.attrs)) })
 	values[m.attrs[m.key]] = list
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"maps"
+
 	"cel.dev/cel-go/cel"
 )
 
@@ -125,9 +127,7 @@ func entity(kind, id string, props map[string]any) map[string]any {
 
 func (q *Request) celContext() map[string]any {
 	out := make(map[string]any, len(q.Context)+3)
-	for k, v := range q.Context {
-		out[k] = v
-	}
+	maps.Copy(out, q.Context)
 	if _, ok := out["principal"]; !ok && q.Principal.ID != "" {
 		out["principal"] = graded(q.Principal.Type, q.Principal.ID, q.Principal.Grade, "")
 	}

@@ -85,6 +85,7 @@ func (s *scan) ask(r *Rule, q *Request) {
 		t = True
 	case ApprovalUnknown:
 		t = Unknown
+	default:
 	}
 	if t < s.approved || t == s.approved && s.refused != nil && r.order < s.refused.order {
 		s.approval, s.refused = have, r
@@ -114,6 +115,7 @@ func (a *Agent) gates(q *Request) gate {
 			out.reason, out.finding, out.missing = reason, finding, 0
 		case Unknown:
 			out.missing |= missing
+		default:
 		}
 	}
 	add(a.validAt(q), FieldTime, ReasonOutsideValidity, "boundary.expired")

@@ -73,10 +73,10 @@ func describe(o Outcome) string {
 	if o.Arg != "" {
 		where += " " + o.Arg
 	}
-	switch {
-	case o.Truth == True:
+	switch o.Truth {
+	case True:
 		return "all parts hold"
-	case o.Truth == Unknown:
+	case Unknown:
 		return "cannot be told without " + strings.Join(o.Missing.Paths(), ", ")
 	default:
 		return where + " does not hold: " + string(o.Reason)
@@ -108,6 +108,7 @@ func (a *Agent) notes(q *Request) []string {
 		note("the entry refuses: %s", g.reason)
 	case Unknown:
 		note("the entry cannot be held without %s", strings.Join(g.missing.Paths(), ", "))
+	default:
 	}
 	switch s.op {
 	case opInvokeModel:
@@ -116,6 +117,7 @@ func (a *Agent) notes(q *Request) []string {
 	case opDelegate:
 		t, _ := a.delegationFits(q)
 		note("delegation.to for %q: %s", s.delegatee, t)
+	default:
 	}
 	return out
 }

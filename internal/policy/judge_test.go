@@ -35,9 +35,14 @@ spec:
 // it by another reading of paths and addresses than ours, the standard library's.
 func FuzzJudge(f *testing.F) {
 	for _, s := range [][3]string{
-		{"read", "/srv/shop/a", `{"path": "/srv/shop/../x"}`}, {"fetch", "https://api.acme.example/v1/x", `{"url": "https://API.acme.example./v1/%2e%2e/x"}`},
-		{"pay", "", `{"amount": 1e2}`}, {"pay", "", `"{\"amount\": 5}"`}, {"read", "", `{"path": "/srv/shop/%252e%252e/.ssh/x"}`}, {"mcp__a__read", `\\srv\shop`, `{}`},
-		{"fetch", "https://api.acme.example@evil.test/v1/", `{}`}, {"read", "/srv/shop/./.ssh/id", ""},
+		{"read", "/srv/shop/a", `{"path": "/srv/shop/../x"}`},
+		{"fetch", "https://api.acme.example/v1/x", `{"url": "https://API.acme.example./v1/%2e%2e/x"}`},
+		{"pay", "", `{"amount": 1e2}`},
+		{"pay", "", `"{\"amount\": 5}"`},
+		{"read", "", `{"path": "/srv/shop/%252e%252e/.ssh/x"}`},
+		{"mcp__a__read", `\\srv\shop`, `{}`},
+		{"fetch", "https://api.acme.example@evil.test/v1/", `{}`},
+		{"read", "/srv/shop/./.ssh/id", ""},
 	} {
 		f.Add(s[0], s[1], s[2])
 	}
@@ -109,8 +114,11 @@ func TestApprovers(t *testing.T) {
 		groups []string
 		want   Approval
 	}{
-		{"user:frank", []string{"group:leads"}, ApprovalFits}, {"user:carol", nil, ApprovalFits}, {"user:dave", nil, ApprovalMismatch},
-		{"user:alice", []string{"group:leads"}, ApprovalSelf}, {"user:bob", []string{"group:leads"}, ApprovalSelf},
+		{"user:frank", []string{"group:leads"}, ApprovalFits},
+		{"user:carol", nil, ApprovalFits},
+		{"user:dave", nil, ApprovalMismatch},
+		{"user:alice", []string{"group:leads"}, ApprovalSelf},
+		{"user:bob", []string{"group:leads"}, ApprovalSelf},
 		{"user:mallory", []string{"group:leads"}, ApprovalMismatch},
 	} {
 		assert.Equal(t, c.want, a.Judge(c.who, c.groups, "user:alice", "user:bob"), c.who)

@@ -45,8 +45,9 @@ spec:
 func TestLint(t *testing.T) {
 	r := load(t, suspicious)
 	now := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
-	var got []string
-	for _, w := range r.Lint(now) {
+	warnings := r.Lint(now)
+	got := make([]string, 0, len(warnings))
+	for _, w := range warnings {
 		got = append(got, fmt.Sprintf("%d %s %s/%s %v", w.Place.Line, w.Code, w.Agent, w.Rule, w.Serious))
 	}
 	assert.Equal(t, []string{
@@ -70,6 +71,8 @@ func TestExample(t *testing.T) {
 			more, err := ParseCases(f)
 			require.NoError(t, err)
 			cases = append(cases, more...)
+		default:
+			t.Errorf("%s is neither", f.Name)
 		}
 	}
 	r, err := Load(registry)

@@ -29,6 +29,7 @@ func (r *Rule) eval(q *Request) Outcome {
 		case Unknown:
 			out.Truth = Unknown
 			out.Missing |= missing
+		default:
 		}
 	}
 	return out
@@ -88,22 +89,22 @@ func (r *Rule) matchResource(q *Request) (Truth, Fields) {
 	if s.resource == "" || s.unknown&FieldResource != 0 {
 		return q.missing(FieldResource)
 	}
-	all, any := true, false
+	all, some := true, false
 	for i := -1; i < len(s.more); i++ {
 		text := s.resource
 		if i >= 0 {
 			text = s.more[i]
 		}
 		fits := matchAny(r.resources, text)
-		all, any = all && fits, any || fits
+		all, some = all && fits, some || fits
 	}
 	switch {
-	case r.list == inAllow && all && s.ambiguous, r.list != inAllow && !any && s.ambiguous:
+	case r.list == inAllow && all && s.ambiguous, r.list != inAllow && !some && s.ambiguous:
 		return Unknown, FieldResource
 	case r.list == inAllow:
 		return truthOf(all), 0
 	default:
-		return truthOf(any), 0
+		return truthOf(some), 0
 	}
 }
 
@@ -132,6 +133,7 @@ func (r *Rule) matchArgs(q *Request, out *Outcome) (Truth, Reason) {
 			return False, reason
 		case Unknown:
 			all, out.Arg = Unknown, s.name
+		default:
 		}
 	}
 	if !r.openArgs {

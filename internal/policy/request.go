@@ -7,9 +7,9 @@ import "time"
 type Source uint8
 
 const (
-	// FromSpan: telemetry, where an absent attribute is unknown.
+	// FromSpan means: telemetry, where an absent attribute is unknown.
 	FromSpan Source = iota
-	// FromRequest: a question asked before acting, where an absent member is
+	// FromRequest means: a question asked before acting, where an absent member is
 	// known to be absent.
 	FromRequest
 )
@@ -73,12 +73,12 @@ type Actor struct{ ID, Version, Grade string }
 type PrincipalCheck uint8
 
 const (
-	// PrincipalFull: the agent is asked by the principal itself.
+	// PrincipalFull means: the agent is asked by the principal itself.
 	PrincipalFull PrincipalCheck = iota
-	// PrincipalIfKnown: the agent was delegated to; a principal that is known
+	// PrincipalIfKnown means: the agent was delegated to; a principal that is known
 	// must be allowed, one that is not known is the root's matter.
 	PrincipalIfKnown
-	// PrincipalSkip: the block is judged elsewhere.
+	// PrincipalSkip means: the block is judged elsewhere.
 	PrincipalSkip
 )
 
@@ -86,15 +86,15 @@ const (
 type Approval uint8
 
 const (
-	// ApprovalMissing: none is valid at the time of the action.
+	// ApprovalMissing means: none is valid at the time of the action.
 	ApprovalMissing Approval = iota
-	// ApprovalFits: one is, for this agent, tool, resource and arguments.
+	// ApprovalFits means: one is, for this agent, tool, resource and arguments.
 	ApprovalFits
-	// ApprovalMismatch: there is one, for another tool, resource or arguments.
+	// ApprovalMismatch means: there is one, for another tool, resource or arguments.
 	ApprovalMismatch
-	// ApprovalSelf: the approver may not approve this: requester or principal.
+	// ApprovalSelf means: the approver may not approve this: requester or principal.
 	ApprovalSelf
-	// ApprovalUnknown: what holds the approvals could not be asked.
+	// ApprovalUnknown means: what holds the approvals could not be asked.
 	ApprovalUnknown
 )
 
@@ -174,12 +174,4 @@ func (r *Request) Reset() { *r = Request{} }
 // canonicalisation and the catalog. All are empty before the first judgement.
 func (r *Request) Resolved() (tool, operation, resource string) {
 	return r.res.tool, r.res.operation, r.res.resource
-}
-
-// unknownIfAbsent returns what an absent fact is worth to a part of a rule.
-func (r *Request) absent() Truth {
-	if r.Source == FromSpan {
-		return Unknown
-	}
-	return False
 }

@@ -73,6 +73,7 @@ func plain(n node) any {
 			out = append(out, plain(node{y: c}))
 		}
 		return out
+	default:
 	}
 	switch y.ShortTag() {
 	case "!!null":

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 )
 
@@ -86,17 +87,7 @@ func (r *Rule) TTL() time.Duration { return r.ttl }
 // and principal, all written "type:id": ApprovalFits, ApprovalSelf where the
 // rule forbids it for who they are, else ApprovalMismatch.
 func (a Approvers) Judge(approver string, groups []string, requester, principal string) Approval {
-	is := func(who string) bool {
-		if who == approver {
-			return true
-		}
-		for _, g := range groups {
-			if g == who {
-				return true
-			}
-		}
-		return false
-	}
+	is := func(who string) bool { return who == approver || slices.Contains(groups, who) }
 	for _, not := range a.Not {
 		switch {
 		case not == "requester" && requester != "" && approver == requester,
@@ -106,13 +97,8 @@ func (a Approvers) Judge(approver string, groups []string, requester, principal 
 			return ApprovalMismatch
 		}
 	}
-	if len(a.Any) == 0 {
+	if len(a.Any) == 0 || slices.ContainsFunc(a.Any, is) {
 		return ApprovalFits
-	}
-	for _, any := range a.Any {
-		if is(any) {
-			return ApprovalFits
-		}
 	}
 	return ApprovalMismatch
 }

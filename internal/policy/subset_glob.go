@@ -34,8 +34,7 @@ func patternWithin(p, q []token) Truth {
 		return False // many texts in one
 	}
 	inside := strings.HasPrefix(have, want)
-	_, pKind := prefixForm(p)
-	_, qKind := prefixForm(q)
+	pKind, qKind := afterPrefix(p), afterPrefix(q)
 	switch {
 	case qKind == tokAny && inside:
 		return True
@@ -52,15 +51,14 @@ func patternWithin(p, q []token) Truth {
 	}
 }
 
-// prefixForm returns how a pattern "prefix**" or "prefix*" goes on after its
+// afterPrefix returns how a pattern "prefix**" or "prefix*" goes on after its
 // prefix; tokText is any other pattern.
-func prefixForm(p []token) (string, tokenKind) {
-	rest := p
-	if len(rest) > 0 && rest[0].kind == tokText {
-		rest = rest[1:]
+func afterPrefix(p []token) tokenKind {
+	if len(p) > 0 && p[0].kind == tokText {
+		p = p[1:]
 	}
-	if len(rest) == 1 && (rest[0].kind == tokAny || rest[0].kind == tokSegment) {
-		return prefix(p), rest[0].kind
+	if len(p) == 1 && (p[0].kind == tokAny || p[0].kind == tokSegment) {
+		return p[0].kind
 	}
-	return "", tokText
+	return tokText
 }

@@ -56,7 +56,8 @@ func (s *schema) finite() ([]value, bool) {
 
 // probes are values of many shapes; one that fits s and not o settles it.
 var probes = func() []value {
-	out := []value{{}, {kind: kindBool}, {kind: kindBool, truth: true}, {kind: kindArray}, {kind: kindObject}}
+	out := make([]value, 0, 32)
+	out = append(out, value{}, value{kind: kindBool}, value{kind: kindBool, truth: true}, value{kind: kindArray}, value{kind: kindObject})
 	for _, text := range []string{"", "a", "A", "0", "-", "\n", "aaaaaaaaaaaaaaaa", "\u00e4/ {"} {
 		out = append(out, value{kind: kindString, text: text})
 	}

@@ -23,6 +23,14 @@ func load(tb testing.TB, texts ...string) *Registry {
 	return r
 }
 
+// exactly compares byte for byte: the order of members is the point.
+func exactly(tb testing.TB, want, got string) {
+	tb.Helper()
+	if got != want {
+		tb.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // TestCanonicalJSON holds the numbers and strings of RFC 8785.
 func TestCanonicalJSON(t *testing.T) {
 	for in, want := range map[string]string{
@@ -36,7 +44,7 @@ func TestCanonicalJSON(t *testing.T) {
 	}
 	assert.Equal(t, "\"\u20ac$\\u000f\\nA'B\\\"\\\\\\\"/\"", string(canonicalJSON(nil, "\u20ac$\u000f\nA'B\"\\\"/")))
 	keys := map[string]any{"\u20ac": "a", "\r": "b", "\ufb33": "c", "1": "d", "\U0001f600": "e", "\u0080": "f", "\u00f6": "g"}
-	assert.Equal(t, "{\"\\r\":\"b\",\"1\":\"d\",\"\u0080\":\"f\",\"\u00f6\":\"g\",\"\u20ac\":\"a\",\"\U0001f600\":\"e\",\"\ufb33\":\"c\"}", string(canonicalJSON(nil, keys)))
+	exactly(t, "{\"\\r\":\"b\",\"1\":\"d\",\"\u0080\":\"f\",\"\u00f6\":\"g\",\"\u20ac\":\"a\",\"\U0001f600\":\"e\",\"\ufb33\":\"c\"}", string(canonicalJSON(nil, keys)))
 	assert.Equal(t, `[true,false,null,[],{}]`, string(canonicalJSON(nil, []any{true, false, nil, []any{}, map[string]any{}})))
 }
 
@@ -46,7 +54,7 @@ func TestVersionIsTheHashOfWhatHolds(t *testing.T) {
 	require.True(t, json.Valid(text))
 	sum := sha256.Sum256(text)
 	assert.Equal(t, "sha256:"+hex.EncodeToString(sum[:]), r.Version())
-	assert.Equal(t, `{"agents":{"support":{"agent":{"id":"support","match":[{"attr":{"gen_ai.agent.name":"support"}}]},`+
+	exactly(t, `{"agents":{"support":{"agent":{"id":"support","match":[{"attr":{"gen_ai.agent.name":"support"}}]},`+
 		`"allow":[{"id":"list","operations":["read"],"tool":"list_customers"}],"decisions":"optional","mode":"enforce","owner":"user:carol@acme.example",`+
 		`"principals":{"direct":true,"required":false}}},"apiVersion":"spanwarden/v1alpha1","tools":[]}`, string(text))
 	// Comments, quoting, the names of files and defaults written out change nothing.
@@ -85,7 +93,7 @@ func TestDiffIsEmptyExactlyForEqualVersions(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	at := func(m int) time.Time { return time.Date(2026, 11, 2, 9, m, 0, 0, time.UTC) }
-	var regs []*Registry
+	regs := make([]*Registry, 0, 40)
 	for i := range 40 {
 		regs = append(regs, load(t, small+"  mode: shadow\n  valid: {until: "+at(i).AddDate(1, 0, 0).Format(time.RFC3339)+"}\n"))
 	}
