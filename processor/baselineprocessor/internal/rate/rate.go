@@ -282,6 +282,19 @@ func (r *Rate) closeSum(p *Params, y float64) {
 	}
 }
 
+// Explained reports whether a season that makes the hour factor times as busy
+// explains what fired: v is the verdict on the bin.
+func (r *Rate) Explained(p *Params, v Verdict, factor float64) bool {
+	if !(factor > 1) {
+		return false
+	}
+	mean := v.Expected * factor
+	if v.Rule == Sustained {
+		return v.Observed < p.RunRatio*mean
+	}
+	return v.Observed < p.FloorRatio*mean || stats.CountTail(int(v.Observed), mean, r.variance*factor*factor) >= p.P
+}
+
 // Maturity is how far the key is judged by its own history: 0 to 1.
 func (r *Rate) Maturity(p *Params) float64 {
 	return float64(r.n) / (float64(r.n) + p.PriorBins)

@@ -1,0 +1,329 @@
+package engine
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/drift"
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/level"
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/loop"
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/novelty"
+)
+
+const (
+	// enoughSessions is when an agent's sessions are compared with each other.
+	enoughSessions = 20
+	// leastCalls is when a session can be called long.
+	leastCalls = 20
+	// maxHashed bounds what is read of a result to tell whether it repeats.
+	maxHashed = 4096
+)
+
+// loops compares the call with those before it in the session.
+func (e *Engine) loops(l *look) {
+	s := l.session
+	if !l.tuning.Loops {
+		return
+	}
+	var v loop.Verdict
+	what := l.Tool
+	if l.Kind == Tool {
+		v = s.ring.Add(&e.opt.Loop, e.loopCall(l))
+	} else {
+		what = l.Model
+		v = e.modelLoop(l)
+	}
+	key := l.Agent + "/" + l.Session + "/" + what
+	if v.Rule == loop.None {
+		l.loop = e.live(l.Action, Loop, key)
+		return
+	}
+	severity := Warning
+	if v.Critical {
+		severity++
+	}
+	if v.Near || v.Rule == loop.LittleVariety {
+		severity--
+	}
+	expected := Number{}
+	if lo, hi, known := usualStreak(l.tool); known && isRetry(v.Rule) {
+		_ = lo
+		expected = Known(hi)
+	}
+	lives := e.raise(l.Action, signal{
+		typ: Loop, severity: severity, key: key, rule: string(v.Rule), tool: what,
+		observed: float64(v.Repeats), expected: expected, limit: Known(float64(e.limitOf(v.Rule))), maturity: Known(1),
+		message: func(sig *signal) string { return e.loopMessage(l, sig, v, what) },
+	})
+	if lives {
+		s.tainted = max(s.tainted, uint8(severity))
+		l.loop = e.live(l.Action, Loop, key)
+	}
+}
+
+func isRetry(r loop.Rule) bool { return r == loop.SameError || r == loop.NearError }
+
+func (e *Engine) limitOf(r loop.Rule) int {
+	p := &e.opt.Loop
+	switch r {
+	case loop.SameError, loop.NearError:
+		return p.Errors
+	case loop.SameResult, loop.NearResult:
+		return p.Results
+	case loop.Cycle:
+		return p.Periods
+	case loop.SameMessage:
+		return p.Messages
+	case loop.LittleVariety, loop.None:
+	}
+	return loop.Size
+}
+
+func (e *Engine) loopCall(l *look) loop.Call {
+	k := e.opt.Key.K1
+	c := loop.Call{Tool: l.toolHash, Failed: l.Failed, Known: l.Arguments != ""}
+	c.Exact, c.Near = loop.Arguments(k, l.Tool, l.Arguments)
+	switch {
+	case l.Result != "":
+		text := l.Result
+		if len(text) > maxHashed {
+			text = text[:maxHashed] + strconv.Itoa(len(l.Result))
+		}
+		c.Result = loop.Hash(k, text)
+	case l.Failed:
+		c.Result = loop.Hash(k, "error "+l.Error)
+	}
+	return c
+}
+
+// modelLoop sees a model that fails again and again, and an agent that says the
+// same again and again. Calls that succeed are between the calls of tools and
+// break no loop of theirs.
+func (e *Engine) modelLoop(l *look) loop.Verdict {
+	s := l.session
+	if !l.Failed {
+		s.modelFails = 0
+		if l.Message == "" {
+			return loop.Verdict{}
+		}
+		return s.ring.Message(&e.opt.Loop, loop.Hash(e.opt.Key.K1, l.Message))
+	}
+	s.modelFails++
+	if n := int(s.modelFails); n >= e.opt.Loop.Errors {
+		return loop.Verdict{Rule: loop.SameError, Repeats: n, Critical: n >= e.opt.Loop.Critical}
+	}
+	return loop.Verdict{}
+}
+
+// usualStreak is how many failures in a row the sessions of a tool see: from the
+// 5th to the 95th of a hundred.
+func usualStreak(t *toolState) (lo, hi float64, known bool) {
+	if t == nil || t.streaks.N() < 5 {
+		return 0, 0, false
+	}
+	a, _ := t.streaks.Quantile(countShape, .05)
+	b, _ := t.streaks.Quantile(countShape, .95)
+	return math.Floor(a - 1), math.Floor(b - 1), true
+}
+
+// sessionLevels compares the session so far with whole sessions before it. Sums
+// only grow, so what is too much already stays too much.
+func (e *Engine) sessionLevels(l *look) {
+	s := l.session
+	e.sessionLevel(l, Rate, float64(s.calls), &l.agent.sessionCalls)
+	if s.tokens > 0 {
+		e.sessionLevel(l, Tokens, s.tokens, &l.agent.sessionTokens)
+	}
+	if s.cost > 0 {
+		e.sessionLevel(l, Cost, s.cost, &l.agent.sessionCost)
+	}
+}
+
+func (e *Engine) sessionLevel(l *look, typ Type, v float64, c *level.Calls) {
+	if c.N() < enoughSessions || typ == Rate && v < leastCalls {
+		return
+	}
+	x := math.Log(v)
+	j := c.Judge(&e.opt.Level, x)
+	high := math.Exp(j.High)
+	ten := v >= e.opt.Rate.Critical*high
+	if !ten && (j.P >= l.tuning.P || v < l.tuning.Ratio*high) {
+		return
+	}
+	severity, p := Warning, Known(j.P)
+	if ten {
+		severity = Critical
+	}
+	n := float64(j.N)
+	l.session.tainted = max(l.session.tainted, uint8(severity))
+	e.raise(l.Action, signal{
+		typ: typ, severity: severity, key: l.Agent, rule: "session", tool: l.Tool,
+		observed: v, expected: Known(math.Exp(j.Expected)), limit: Known(l.tuning.Ratio * high), p: p, maturity: Known(n / (n + enoughSessions)),
+		message: func(sig *signal) string { return e.sessionMessage(l, sig, j.N) },
+	})
+}
+
+// novel judges what the agent does for the first time.
+func (e *Engine) novel(l *look) {
+	s, ag := l.session, l.agent
+	if s == nil || !l.tuning.Novelty {
+		return
+	}
+	n := float64(ag.sessions)
+	l.ask(n / (n + enoughSessions))
+	surprise, first := novelty.ToolSurprise(&ag.tools, l.toolHash)
+	if int(ag.sessions) < enoughSessions {
+		surprise = 0
+	} else if u := s.use(l.toolKey, l.toolHash); u != nil && u.calls == 1 {
+		e.newTool(l, first)
+	}
+	if l.Arguments != "" {
+		e.access(l, surprise)
+	}
+	if l.Result != "" && !s.novel.Result(e.opt.Key, e.opt.Novelty, l.Result) {
+		e.stats.Truncated++
+	}
+}
+
+// newTool speaks of a tool that this agent never used, and of a session that uses
+// unusually many.
+func (e *Engine) newTool(l *look, first bool) {
+	many := float64(len(l.session.used))
+	if p := l.agent.distinct.P(countShape, many+1); p < l.tuning.P && many > 3 {
+		usual, _ := l.agent.distinct.Quantile(countShape, .95)
+		e.raise(l.Action, signal{
+			typ: Novelty, severity: Info, key: l.Agent + "/distinct", rule: "distinct_tools", tool: l.Tool,
+			observed: many, expected: Known(math.Floor(usual - 1)), p: Known(p), maturity: Known(l.maturity),
+			message: func(s *signal) string { return distinctMessage(l, s) },
+		})
+	}
+	if !first {
+		return
+	}
+	_, project := novelty.ToolSurprise(&l.project.tools, l.toolHash)
+	severity := Info
+	if project && l.sideEffect() {
+		severity = Warning
+	}
+	e.raise(l.Action, signal{
+		typ: Novelty, severity: severity, key: l.Agent + "/tool/" + l.Tool, rule: "first_tool", tool: l.Tool, fixed: true,
+		observed: 1, expected: Known(0), maturity: Known(l.maturity),
+		message: func(*signal) string { return firstToolMessage(l, project) },
+	})
+}
+
+func (l *look) sideEffect() bool {
+	if l.Operation != "" {
+		return l.Operation != "read"
+	}
+	return novelty.HasSideEffect(l.Tool)
+}
+
+// access judges values and where they came from, against the most surprising call
+// of each session before.
+func (e *Engine) access(l *look, surprise float64) {
+	s, ag := l.session, l.agent
+	v := s.novel.Call(e.opt.Key, e.opt.Novelty, l.Arguments, .7*surprise, &ag.ever, func(argument string) (*novelty.Values, uint64) {
+		k := argumentKey(l.toolKey, argument)
+		if n := e.keys.get(k); n != nil {
+			return n.v.values, k
+		}
+		return nil, k
+	})
+	if v.Cut {
+		e.stats.Truncated++
+	}
+	effect := l.sideEffect()
+	if score := float32(v.Score); score > s.novelMax || effect && score > s.effectMax {
+		e.accessAlert(l, v, effect)
+		s.novelMax = max(s.novelMax, score)
+		if effect {
+			s.effectMax = max(s.effectMax, score)
+		}
+	}
+}
+
+const infoP, warnP = .01, .002
+
+func (e *Engine) accessAlert(l *look, v novelty.Verdict, effect bool) {
+	if int(l.agent.sessions) < enoughSessions {
+		return
+	}
+	p := l.agent.maxima.P(noveltyShape, v.Score)
+	if effect {
+		p = min(p, l.agent.effects.P(noveltyShape, v.Score))
+	}
+	severity := Info
+	switch {
+	case p > infoP:
+		return
+	case p <= warnP && effect:
+		severity = Warning
+	}
+	usual, _ := l.agent.maxima.Quantile(noveltyShape, .95)
+	l.session.tainted = max(l.session.tainted, uint8(severity))
+	e.raise(l.Action, signal{
+		typ: Novelty, severity: severity, key: l.Agent + "/" + l.Session + "/access", rule: "novel_access", tool: l.Tool, fixed: true,
+		observed: v.Score, expected: Known(usual), p: Known(p), maturity: Known(l.maturity),
+		message: func(s *signal) string { return accessMessage(l, s, v) },
+	})
+}
+
+// model speaks of a model that this agent never called.
+func (e *Engine) model(l *look) {
+	s := l.session
+	if s == nil || l.Model == "" {
+		return
+	}
+	hash := uint32(e.opt.Key.Sum(l.Model))
+	for _, m := range s.models {
+		if m == hash {
+			return
+		}
+	}
+	if len(s.models) == maxModels {
+		return
+	}
+	s.models = append(s.models, hash)
+	if _, first := novelty.ToolSurprise(&l.agent.models, hash); !first || !l.tuning.Novelty || int(l.agent.sessions) < enoughSessions {
+		return
+	}
+	e.raise(l.Action, signal{
+		typ: Novelty, severity: Info, key: l.Agent + "/model/" + l.Model, rule: "first_model", fixed: true,
+		observed: 1, expected: Known(0), maturity: Known(l.maturity),
+		message: func(*signal) string { return firstModelMessage(l) },
+	})
+}
+
+// mixOf compares once an hour, and speaks once a day.
+func (e *Engine) mixOf(l *look) {
+	bits, fired := l.agent.mix.Add(&e.opt.Drift, l.toolHash, l.second)
+	day := floorDiv(l.second, 86_400)
+	if !fired || day == l.agent.mixDay {
+		return
+	}
+	l.agent.mixDay = day
+	e.raise(l.Action, signal{
+		typ: Drift, severity: Info, key: l.Agent + "/mix", rule: "jensen_shannon", fixed: true,
+		observed: bits, limit: Known(e.opt.Drift.MixBits), maturity: Known(l.maturity),
+		message: func(s *signal) string { return mixMessage(l, s) },
+	})
+}
+
+func (e *Engine) driftAlert(l *look, which int, v drift.Verdict) {
+	m := &l.agent.measures[which]
+	day := floorDiv(l.second, 86_400)
+	if day == m.driftDay {
+		return
+	}
+	m.driftDay = day
+	severity, expected := Info, v.Slow
+	if v.Rule == drift.Anchor {
+		severity, expected = Warning, v.Anchor
+	}
+	e.raise(l.Action, signal{
+		typ: Drift, severity: severity, key: l.Agent + "/" + string(measureTypes[which]), rule: string(v.Rule), fixed: true,
+		observed: v.Fast, expected: Known(expected), maturity: Known(l.maturity),
+		message: func(s *signal) string { return driftMessage(l, s, which, v) },
+	})
+}

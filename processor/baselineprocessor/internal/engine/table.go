@@ -1,0 +1,99 @@
+package engine
+
+// table is a bounded map whose entries are kept in the order of their last use.
+type table[V any] struct {
+	m    map[uint64]*node[V]
+	root node[V] // root.next is the newest, root.prev the oldest
+}
+
+type node[V any] struct {
+	key        uint64
+	prev, next *node[V]
+	v          V
+}
+
+func newTable[V any]() table[V] { return table[V]{m: map[uint64]*node[V]{}} }
+
+func (t *table[V]) len() int { return len(t.m) }
+
+func (t *table[V]) link(n *node[V]) {
+	if t.root.next == nil {
+		t.root.next, t.root.prev = &t.root, &t.root
+	}
+	n.prev, n.next = &t.root, t.root.next
+	n.prev.next, n.next.prev = n, n
+}
+
+func (n *node[V]) unlink() {
+	n.prev.next, n.next.prev = n.next, n.prev
+}
+
+// get returns the entry and makes it the newest, or nil.
+func (t *table[V]) get(key uint64) *node[V] {
+	n := t.m[key]
+	if n == nil {
+		return nil
+	}
+	if t.root.next != n {
+		n.unlink()
+		t.link(n)
+	}
+	return n
+}
+
+// add makes room for a new key; the caller knows that it is new.
+func (t *table[V]) add(key uint64) *node[V] {
+	n := &node[V]{key: key}
+	t.m[key] = n
+	t.link(n)
+	return n
+}
+
+// oldest returns the entry that was not used for longest, or nil.
+func (t *table[V]) oldest() *node[V] {
+	if len(t.m) == 0 {
+		return nil
+	}
+	return t.root.prev
+}
+
+func (t *table[V]) remove(n *node[V]) {
+	n.unlink()
+	delete(t.m, n.key)
+}
+
+// each visits all entries, oldest first.
+func (t *table[V]) each(visit func(*node[V])) {
+	if len(t.m) == 0 {
+		return
+	}
+	for n := t.root.prev; n != &t.root; n = n.prev {
+		visit(n)
+	}
+}
+
+// idRing remembers the last ids, so that each action counts once.
+type idRing struct {
+	ids  []uint64
+	next int
+	most int
+	has  map[uint64]struct{}
+}
+
+func newIDRing(most int) idRing { return idRing{most: most, has: map[uint64]struct{}{}} }
+
+// first remembers the id and reports whether it was new.
+func (r *idRing) first(id uint64) bool {
+	if _, known := r.has[id]; known {
+		return false
+	}
+	if len(r.ids) < r.most {
+		r.ids = append(r.ids, id)
+	} else {
+		delete(r.has, r.ids[r.next])
+		r.ids[r.next] = id
+		r.next = (r.next + 1) % r.most
+	}
+	r.has[id] = struct{}{}
+	return true
+}
