@@ -1,0 +1,130 @@
+package e2e
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanwarden/spanwarden/evidence"
+	"github.com/spanwarden/spanwarden/internal/agents"
+	"github.com/spanwarden/spanwarden/internal/stack"
+)
+
+func newBounded(t *testing.T, overrides ...string) *stack.Stack {
+	t.Helper()
+	registry, err := filepath.Abs("../../configs/policy/agents")
+	require.NoError(t, err)
+	return newStackWith(t, stack.Options{
+		Env: []string{"SPANWARDEN_REGISTRY=" + registry},
+		Overrides: append([]string{
+			"processors::boundary::governance: governance",
+			"service::pipelines::traces::processors: [memory_limiter, genai, delegation, cost, boundary]",
+		}, overrides...),
+	})
+}
+
+// ask runs one of the shipped evidence queries over the year of the scenarios.
+func ask(t *testing.T, conn driver.Conn, id string, params map[string]string) *evidence.Answer {
+	t.Helper()
+	q, err := evidence.Get(id)
+	require.NoError(t, err)
+	values := map[string]string{"period_start": "2026-01-01", "period_end": "2027-01-01"}
+	for k, v := range params {
+		values[k] = v
+	}
+	bound, err := q.Bind(values, time.Now())
+	require.NoError(t, err)
+	answer, err := q.Run(t.Context(), conn, bound, 1000)
+	require.NoError(t, err)
+	return answer
+}
+
+// rows returns some columns of an answer as text.
+func rows(a *evidence.Answer, columns ...string) (out [][]string) {
+	for _, row := range a.Rows {
+		var texts []string
+		for _, want := range columns {
+			for i, name := range a.Columns {
+				if name == want {
+					texts = append(texts, evidence.Text(row[i], ""))
+				}
+			}
+		}
+		out = append(out, texts)
+	}
+	return out
+}
+
+// The seed's scenario of access: the support agent does what it may, and then
+// tries what it may not. The attempt is a violation, a finding and a row among
+// the evidence that everything else stayed within the boundary.
+func TestSupportDeskBoundary(t *testing.T) {
+	st := newBounded(t)
+	within(t, st.Start)
+	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.SupportDesk, scenarioTime))
+	conn := open(t, st)
+	const actions = "SELECT count() FROM ev_actions(period_start = toDateTime64('2026-01-01 00:00:00', 3, 'UTC'), period_end = toDateTime64('2027-01-01 00:00:00', 3, 'UTC')) WHERE session_id = ?"
+	eventually(t, conn, 9, actions, agents.SessionSupport)
+	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type LIKE 'boundary.%' AND session_id = ?", agents.SessionSupport)
+
+	var kind, severity, agent, message, trace, span, version string
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT type, severity, agent_id, message, trace_id, span_id, policy_version FROM findings WHERE session_id = ?",
+		agents.SessionSupport).Scan(&kind, &severity, &agent, &message, &trace, &span, &version))
+	assert.Equal(t, "boundary.tool", kind)
+	assert.Equal(t, "high", severity, "worth an alert")
+	assert.Equal(t, "support", agent)
+	assert.Contains(t, message, "delete_customer")
+	assert.NotContains(t, message, "C-1047", "what an argument holds is no part of a finding")
+
+	attempts := rows(ask(t, conn, "boundary-actions", map[string]string{"agent": "support", "verdict": "violation"}), "tool", "operation", "trace_id", "span_id", "policy_version")
+	require.Len(t, attempts, 1)
+	assert.Equal(t, "delete_customer", attempts[0][0])
+	assert.Equal(t, []string{trace, span, version}, attempts[0][2:])
+	respected := rows(ask(t, conn, "boundary-actions", map[string]string{"agent": "support", "verdict": "respected"}), "kind", "tool", "rule")
+	assert.Equal(t, [][]string{
+		{"agent", "", ""},
+		{"inference", "", ""},
+		{"tool", "list_customers", "list-customers"},
+		{"inference", "", ""},
+		{"tool", "send_email", "send-email"},
+		{"tool", "send_email", "send-email"},
+		{"inference", "", ""},
+		{"inference", "", ""},
+	}, respected)
+	assert.Equal(t, [][]string{{"support", "9", "8", "1", "0", "0"}},
+		rows(ask(t, conn, "boundary-summary", nil), "agent_id", "actions", "respected", "violations", "unregistered", "not_evaluated"))
+}
+
+// The same while it happens: the attempt is found although the span that says who
+// made it comes last.
+func TestSupportDeskBoundaryLive(t *testing.T) {
+	st := newBounded(t)
+	within(t, st.Start)
+	for range 2 { // also by an SDK that lost the answer
+		require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.SupportDeskLive, scenarioTime))
+	}
+	conn := open(t, st)
+	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'boundary.tool' AND session_id = ? AND position(message, 'delete_customer') > 0", agents.SessionSupportLive)
+	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type LIKE 'boundary.%'")
+}
+
+// An agent that nobody registered is one finding, and every action of it is marked.
+func TestUnregisteredAgent(t *testing.T) {
+	st := newBounded(t)
+	within(t, st.Start)
+	stranger := agents.Scenario{Name: "stranger", Service: "stranger", Play: func(s *agents.Stage) {
+		s.Agent("stranger", "session-stranger", "alice@acme.example", func() {
+			for range 3 {
+				s.Tool("list_customers", `{}`, time.Second)
+			}
+		})
+	}}
+	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &stranger, scenarioTime))
+	conn := open(t, st)
+	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'boundary.unregistered_agent' AND agent_id = 'stranger'")
+	assert.Equal(t, [][]string{{"stranger", "unregistered", "4"}}, rows(ask(t, conn, "unregistered-agents", nil), "agent_id", "status", "unregistered_actions"))
+}
