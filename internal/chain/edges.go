@@ -399,24 +399,31 @@ func merge(r *run) []*edge {
 		return r.edges
 	}
 	var out []*edge
+	spare := map[*edge]Ref{} // of what is left out, the first span that asked
 	for _, e := range r.edges {
-		at := -1
-		if e.from != nil {
-			at = slices.IndexFunc(out, func(o *edge) bool { return o.from == e.from })
-		} else {
-			at = slices.IndexFunc(out, func(o *edge) bool { return o.from == nil && o.linked == e.linked && o.kind == e.kind && o.id == e.id })
-		}
+		at := slices.IndexFunc(out, func(o *edge) bool {
+			return o.from == e.from && (e.from != nil || o.linked == e.linked && o.kind == e.kind && o.id == e.id)
+		})
 		if at < 0 {
 			out = append(out, e)
 			continue
 		}
-		o := out[at]
-		if better(r, e, o) {
-			e, o = o, e
-			out[at] = o
+		won, lost := out[at], e
+		if better(r, e, won) {
+			won, lost = e, won
+			out[at] = won
 		}
-		if o.asked.IsZero() {
-			o.asked = e.asked
+		asked := spare[lost]
+		for _, x := range [...]Ref{lost.asked, spare[won]} {
+			if asked.IsZero() || !x.IsZero() && x.Compare(asked) < 0 {
+				asked = x
+			}
+		}
+		spare[won] = asked
+	}
+	for _, e := range out {
+		if e.asked.IsZero() {
+			e.asked = spare[e]
 		}
 	}
 	slices.SortFunc(out, func(a, b *edge) int {
@@ -484,7 +491,7 @@ func (j *judge) grantEdge(e *edge) {
 	if g := j.e.grants[e.id]; e.id != "" && g != nil {
 		e.registered(g)
 		if !j.matches(g, e) {
-			e.grade = min2(e.grade, Declared)
+			e.grade, e.foreign = min2(e.grade, Declared), true
 			e.codes = append(e.codes, DelegationNotAllowed)
 			return
 		}
@@ -492,6 +499,7 @@ func (j *judge) grantEdge(e *edge) {
 	} else if e.id != "" {
 		e.declared(j.entryOf(e))
 		if e.delegator != "" && e.from != nil && e.delegator != e.from.rec.Agent && !sameName(e.delegator, e.from.rec) {
+			e.foreign = true
 			e.codes = append(e.codes, DelegationNotAllowed)
 			return
 		}
@@ -605,7 +613,7 @@ func (j *judge) checkEdge(e *edge) {
 	if e.to.entry == nil && e.to.rec.Agent != e.delegatorName() {
 		e.codes = append(e.codes, UnregisteredAgent)
 	}
-	if e.grant.source != "registered" && e.grant.source != "declared" || slices.Contains(e.codes, DelegationNotAllowed) {
+	if e.grant.source != "registered" && e.grant.source != "declared" || e.foreign {
 		return
 	}
 	if d := j.entryOf(e); d != nil && !d.MayDelegate(e.to.rec.Agent) {

@@ -58,6 +58,7 @@ type edge struct {
 	id        string
 	delegator string
 	authority bool
+	foreign   bool // it presents the grant of other agents
 	grant     grantOf
 	remaining int
 	codes     []Code

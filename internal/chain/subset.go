@@ -6,11 +6,8 @@ import "slices"
 // what it gives, and whether it may pass it on. Time and depth are no part of
 // this; the path cuts them anyway.
 func (j *judge) checkScope(e *edge) {
-	if e.grant.source != "registered" && e.grant.source != "declared" || !e.unites() {
+	if e.grant.source != "registered" && e.grant.source != "declared" || !e.unites() || e.foreign {
 		return
-	}
-	if e.grant.source == "registered" && !e.authority && slices.Contains(e.codes, DelegationNotAllowed) {
-		return // somebody else's grant
 	}
 	d := j.entryOf(e)
 	if d == nil || !e.grant.scopeKnown {
