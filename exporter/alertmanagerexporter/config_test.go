@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/finding"
 )
 
@@ -140,6 +141,11 @@ until_resolved: [budget.*, boundary.expired]
 	assert.Equal(t, "https://grafana/d/x?id="+f.ID+"&agent=a+b%26c", ev.GeneratorURL)
 	assert.Equal(t, at, ev.At, "of the record, where the finding has no time")
 	assert.True(t, ev.Lasting)
+	ofSession := f
+	ofSession.Extra = map[string]any{attr.BudgetPeriod: "session"}
+	assert.False(t, r.event(&ofSession, record, resource, at).Lasting, "nobody says when a session is over")
+	ofSession.Type = finding.BudgetHalt
+	assert.True(t, r.event(&ofSession, record, resource, at).Lasting, "somebody has to release a halt")
 
 	milder := f
 	milder.Severity = finding.Warning

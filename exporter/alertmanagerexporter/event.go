@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/spanwarden/spanwarden/exporter/alertmanagerexporter/internal/alerts"
+	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/finding"
 )
 
@@ -181,7 +182,7 @@ func (r *renderer) event(f *finding.Finding, record, resource pcommon.Map, obser
 		at = observed
 	}
 	ev := alerts.Event{
-		ID: f.ID, Resolved: f.State == finding.Resolved, Rank: f.Severity.Rank(), Lasting: r.isLasting(string(f.Type)), At: at,
+		ID: f.ID, Resolved: f.State == finding.Resolved, Rank: f.Severity.Rank(), Lasting: r.isLasting(string(f.Type)) && !endsUnsaid(f), At: at,
 		Content: alerts.Content{Labels: map[string]string{}, Annotations: map[string]string{}},
 	}
 	identity := sha256.New()
@@ -233,6 +234,13 @@ func (r *renderer) isLasting(t string) bool {
 		}
 	}
 	return false
+}
+
+// endsUnsaid is true for the budget of a session or a run: when that is over,
+// nobody says so. A halt of one lasts, until a person releases it.
+func endsUnsaid(f *finding.Finding) bool {
+	period := f.Extra[attr.BudgetPeriod]
+	return f.Type != finding.BudgetHalt && (period == "session" || period == "run")
 }
 
 func lookUp(f *finding.Finding, field string, record, resource pcommon.Map) string {
