@@ -142,7 +142,7 @@ func lowCard[R any](name string, get func(*R) string) column[R] {
 }
 
 func text[R any](name string, get func(*R) string) column[R] {
-	c := new(proto.ColStr)
+	c := new(colText)
 	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
 }
 
@@ -214,7 +214,7 @@ func (*colDecimal) Type() proto.ColumnType { return "Nullable(Decimal(38, 12))" 
 type colMap struct {
 	offsets proto.ColUInt64
 	keys    *colLow
-	values  proto.ColStr
+	values  colText
 }
 
 func (c *colMap) append(kv []Attr) {

@@ -15,7 +15,8 @@ func (e *Encoder) add(it *genai.Item, now int64) {
 		}
 	}
 	r := &e.row
-	*r = Row{Observed: now, ResourceAttrs: e.resource, Truncated: e.resourceCut}
+	*r = Row{} // zeroed in place; a literal with fields would be copied
+	r.Observed, r.ResourceAttrs, r.Truncated = now, e.resource, e.resourceCut
 	e.fromSpan(r, it)
 	fromAction(r, &it.Action)
 	r.ActionID = it.ActionID()

@@ -112,7 +112,7 @@ func (c *colArray[E]) EncodeColumn(buf *proto.Buffer) {
 func (c *colArray[E]) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
 
 func texts[R any](name string, get func(*R) []string) column[R] {
-	data := new(proto.ColStr)
+	data := new(colText)
 	c := &colArray[string]{data: data, add: data.Append}
 	return column[R]{name, c, func(r *R) { c.append(get(r)) }}
 }

@@ -10,7 +10,7 @@ import (
 // it numbers values as they come and keeps runs of equal ones: most rows repeat
 // the value of the row before, which costs one comparison and one addition.
 type colLow struct {
-	values proto.ColStr
+	values colText
 	number map[string]uint32
 	runs   []lowRun
 	rows   int
