@@ -158,7 +158,9 @@ func (e *Engine) index(now int64, t *trace, rec *Record) {
 			e.bind(now, t, &rec.Links[k])
 		}
 		for _, h := range rec.Hints {
-			e.watch(e.trace(now, h.To.Trace), t)
+			if o := e.place(now, t, h.To.Trace); o != nil {
+				e.watch(o, t)
+			}
 		}
 		e.identify(now, t, rec)
 	}
@@ -195,12 +197,29 @@ func (e *Engine) bind(now int64, t *trace, l *Link) {
 	if e.parked["t:"+string(l.To.Trace[:])] != "" {
 		e.want("t:" + string(l.To.Trace[:]))
 	}
-	o := e.trace(now, l.To.Trace)
+	o := e.place(now, t, l.To.Trace)
+	if o == nil {
+		return
+	}
 	if l.Type == Join {
 		e.watch(o, t)
 		return
 	}
 	e.unite(now, t, o)
+}
+
+// place returns the trace that by refers to, and holds a place for one that has
+// not come; nil if there is no room for another.
+func (e *Engine) place(now int64, by *trace, id TraceID) *trace {
+	if t := e.traces[id]; t != nil {
+		return t
+	}
+	if len(e.traces) >= 4*e.opts.Limits.OpenChains {
+		e.Stats.PlacesRefused++
+		by.cut = true
+		return nil
+	}
+	return e.trace(now, id)
 }
 
 func (e *Engine) joint(tenant, key string, t *trace) *joint {

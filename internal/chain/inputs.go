@@ -7,7 +7,8 @@ import "slices"
 func (e *Engine) remember(table, id string) (gone string) {
 	ids := append(e.order[table], id)
 	if len(ids) > e.opts.Limits.Keys {
-		gone, ids = ids[0], slices.Delete(ids, 0, 1)
+		gone = ids[0]
+		ids = slices.Delete(ids, 0, 1)
 		e.Stats.KeysEvicted++
 	}
 	e.order[table] = ids

@@ -82,6 +82,8 @@ type Stats struct {
 	ParentCycles      int
 	KeysEvicted       int
 	WatchersRefused   int
+	PlacesRefused     int // links into traces that there was no room to wait for
+	Deferred          int // judgements of large chains put off
 	Future            int // spans that start too far in the future
 	TenantsCrossed    int // links and ids into another tenant, not followed
 	Unattributed      int // tool calls that settled without any run around them

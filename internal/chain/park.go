@@ -84,7 +84,7 @@ func (e *Engine) Unpark(now int64, data []byte) error {
 	if f := d.s(); f != partFormat {
 		return fmt.Errorf("parked chain: format %q is not %q", f, partFormat)
 	}
-	e.restoreGroup(d)
+	e.restoreGroup(max(now, 1), d)
 	if d.err == nil && len(d.b) > 0 {
 		d.fail()
 	}

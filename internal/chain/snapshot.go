@@ -127,7 +127,7 @@ func (e *Engine) Restore(data []byte) error {
 	for range 2 {
 		for range d.count(16) {
 			if d.err == nil {
-				e.restoreGroup(d)
+				e.restoreGroup(0, d)
 			}
 		}
 	}
@@ -223,8 +223,9 @@ func (w *enc) trace(t *trace) {
 }
 
 // restoreGroup reads a group and puts it in its place. Traces that are in memory
-// already get what they lack.
-func (e *Engine) restoreGroup(d *dec) {
+// already get what they lack. now is 0 where the group comes back exactly as it
+// was; else the time at which it is taken back, to be judged again.
+func (e *Engine) restoreGroup(now int64, d *dec) {
 	opened, active, settledAt := d.i(), d.i(), d.i()
 	settled, evicted, cut := d.bit(), d.bit(), d.bit()
 	var chains []*chainState
@@ -244,11 +245,11 @@ func (e *Engine) restoreGroup(d *dec) {
 		if d.err != nil {
 			return
 		}
-		t := e.restoreTrace(active, d)
+		t := e.restoreTrace(max(now, active), d)
 		if first == nil {
 			first = t
 		} else {
-			e.unite(active, first, t)
+			e.unite(max(now, active), first, t)
 		}
 	}
 	if first == nil || d.err != nil {
@@ -259,6 +260,10 @@ func (e *Engine) restoreGroup(d *dec) {
 	g.evicted, g.cut = g.evicted || evicted, g.cut || cut
 	for _, c := range chains {
 		e.chainIDs[c.id] = g
+	}
+	if now != 0 {
+		e.touch(now, g)
+		return
 	}
 	g.opened, g.active, g.settledAt = opened, active, settledAt
 	if settled {

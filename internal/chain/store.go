@@ -79,6 +79,7 @@ type group struct {
 	runs           int // spans that may open a run
 	opened, active int64
 	settledAt      int64
+	judgedAt       int64
 	dirty, settled bool
 	evicted        bool
 	cut            bool // a union was refused
