@@ -20,11 +20,13 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
 )
 
@@ -172,6 +174,42 @@ func TestRealStore(t *testing.T) {
 			assert.Equal(t, want, r.ask("SELECT any(body) FROM {db}.content"))
 			assert.Equal(t, "0", r.ask("SELECT toString(countIf(mapContains(attrs, 'gen_ai.tool.call.arguments'))) FROM {db}.actions"))
 		}
+	})
+
+	t.Run("findings and what rides on settle spans", func(t *testing.T) {
+		r := newReal(t, s, "findings", nil)
+		logs, err := NewFactory().CreateLogs(t.Context(), exportertest.NewNopSettings(metadata.Type), r.cfg)
+		require.NoError(t, err)
+		require.NoError(t, logs.Start(t.Context(), componenttest.NewNopHost()))
+		t.Cleanup(func() { assert.NoError(t, logs.Shutdown(context.Background())) })
+		ld := plog.NewLogs()
+		records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		f := finding.New(finding.BudgetHalt, "acme", "budget/usd", "usd", "s1")
+		f.Message, f.At, f.Observed = "Session s1 was halted.", time.Now(), finding.Known(87)
+		require.NoError(t, f.ToLog(records.AppendEmpty(), f.At))
+		require.NoError(t, logs.ConsumeLogs(t.Context(), ld))
+		f.State, f.At = finding.Resolved, f.At.Add(time.Second)
+		require.NoError(t, f.ToLog(records.AppendEmpty(), f.At))
+		records.AppendEmpty().SetEventName("user.login")
+		require.NoError(t, logs.ConsumeLogs(t.Context(), ld)) // the first once more, in another batch
+		assert.Equal(t, "3", r.ask("SELECT toString(count()) FROM {db}.finding_events"))
+		assert.Equal(t, "resolved 1 87", r.ask("SELECT concat(state, ' ', toString(fired), ' ', toString(observed_value)) FROM {db}.findings"))
+		dead, _ := deadLetters(t, r.cfg.DeadLetter.Directory)
+		assert.Equal(t, map[string][]string{deadLogs: {"not_a_finding 1"}}, dead)
+
+		td := calls(0, 1)
+		settled := finding.SettleSpans(td, pcommon.NewResource())
+		require.NoError(t, f.AddSettled(settled))
+		ev := settled.At(0).Events().AppendEmpty()
+		ev.SetName(attr.DelegationRunEvent)
+		ev.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		ev.Attributes().PutStr(attr.RunID, "t-s")
+		settled.At(0).Events().AppendEmpty().SetName(attr.DelegationChainEvent) // says nothing
+		r.send(td)
+		assert.Equal(t, "search", r.ask("SELECT arrayStringConcat(groupArray(tool_name), ',') FROM {db}.actions"), "a settle span is no action")
+		assert.Equal(t, "t-s", r.ask("SELECT any(run_id) FROM {db}.runs"))
+		dead, _ = deadLetters(t, r.cfg.DeadLetter.Directory)
+		assert.Equal(t, []string{"invalid_record 1"}, dead[deadTraces])
 	})
 
 	t.Run("two migrate at once, and again", func(t *testing.T) {
