@@ -172,6 +172,9 @@ func (g *Grants) below(out *Grant, a *Asked, r *policy.Registry, now time.Time) 
 	return nil
 }
 
+// Forgotten returns how many grants the bound has pushed out.
+func (g *Grants) Forgotten() uint64 { return g.m.dropped }
+
 // Get returns a grant, not to be written.
 func (g *Grants) Get(id string) (*Grant, bool) { return g.m.get(id) }
 

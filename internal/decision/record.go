@@ -205,3 +205,10 @@ func (r *Record) halt() any {
 	}
 	return m
 }
+
+// Clone returns a copy that may be kept while r is changed; what a decision was
+// about is shared, and must not change.
+func (r *Record) Clone() *Record {
+	c := *r
+	return &c
+}

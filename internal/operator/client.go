@@ -52,6 +52,43 @@ func (c *Client) Balances(ctx context.Context, query url.Values) ([]Balance, err
 	return out.Balances, err
 }
 
+// Status returns what the receiver is doing.
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/status", nil, &s)
+	return s, err
+}
+
+// Decision returns the record of a decision, canonical JSON, while the receiver
+// remembers it.
+func (c *Client) Decision(ctx context.Context, id string) (record json.RawMessage, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/decisions/"+url.PathEscape(id), nil, &record)
+	return record, err
+}
+
+// Approve says yes to a question that was answered ask.
+func (c *Client) Approve(ctx context.Context, decision string, a *Approve) (out Approval, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/decisions/"+url.PathEscape(decision)+"/approve", a, &out)
+	return out, err
+}
+
+// Delegate registers a grant.
+func (c *Client) Delegate(ctx context.Context, d *Delegate) (out Delegation, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/delegations", d, &out)
+	return out, err
+}
+
+// Revoke ends a grant and all below it.
+func (c *Client) Revoke(ctx context.Context, id, by, reason string) (out Grant, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/delegations/"+url.PathEscape(id)+"/revoke", Release{by, reason}, &out)
+	return out, err
+}
+
+// Chain returns the grants of a chain.
+func (c *Client) Chain(ctx context.Context, id string) (out Chain, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/chains/"+url.PathEscape(id), nil, &out)
+	return out, err
+}
+
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {

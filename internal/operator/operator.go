@@ -1,9 +1,9 @@
 // Package operator holds the JSON that operators and the decision receiver
-// exchange on /v1/halts, /v1/balances and /v1/status, and a client for it. The
-// forms are public surface.
+// exchange below /v1, and a client for it. The forms are public surface.
 package operator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,12 +83,97 @@ type Balances struct {
 
 // Status is the answer of GET /v1/status.
 type Status struct {
-	Halts int `json:"halts"`
+	// PolicyVersion is "" where no agent registry is configured.
+	PolicyVersion string `json:"policy_version"`
+	// PolicySince is when a decision was first made under this version here.
+	PolicySince *time.Time `json:"policy_since,omitempty"`
+	Agents      int        `json:"agents"`
+	Halts       int        `json:"halts"` // in force
+	// Evidence is required or best_effort.
+	Evidence string `json:"evidence"`
+	// QueueDepth is how many decisions wait to be recorded, Lost how many never
+	// were since the start.
+	QueueDepth int   `json:"evidence_queue_depth"`
+	Lost       int64 `json:"evidence_lost"`
+	// Instance names this run of the collector in the chain of records.
+	Instance string `json:"instance"`
+}
+
+// Approve is the body of POST /v1/decisions/{id}/approve.
+type Approve struct {
+	By     string     `json:"by"` // type:id
+	Groups []string   `json:"groups,omitempty"`
+	Reason string     `json:"reason"`
+	Until  *time.Time `json:"until,omitempty"` // as long as the rule lets it, if absent
+}
+
+// Approval is a person's yes to one question.
+type Approval struct {
+	ID            string    `json:"approval_id"`
+	DecisionID    string    `json:"decision_id"`
+	Agent         string    `json:"agent"`
+	By            string    `json:"by"`
+	ApprovedUntil time.Time `json:"approved_until"`
+}
+
+// Delegate is the body of POST /v1/delegations.
+type Delegate struct {
+	// Delegator is taken only where the listener authenticates nobody: elsewhere it
+	// is the caller.
+	Delegator   string          `json:"delegator,omitempty"`
+	Delegatee   string          `json:"delegatee"`
+	Scope       []string        `json:"scope"`
+	Constraints json.RawMessage `json:"constraints,omitempty"`
+	TTL         string          `json:"ttl,omitempty"` // 10m
+	MaxDepth    *int            `json:"max_depth,omitempty"`
+	Purpose     string          `json:"purpose,omitempty"`
+	Parent      *string         `json:"parent_delegation_id,omitempty"`
+	// Principal is on whose behalf, as type:id.
+	Principal string `json:"principal,omitempty"`
+}
+
+// Delegation is a grant that was registered.
+type Delegation struct {
+	ID        string            `json:"delegation_id"`
+	ChainID   string            `json:"chain_id"`
+	ExpiresAt time.Time         `json:"expires_at"`
+	Token     string            `json:"token"`
+	Headers   map[string]string `json:"headers"`
+}
+
+// Grant is a grant as GET /v1/delegations/{id} and /v1/chains/{id} show it.
+type Grant struct {
+	ID          string          `json:"delegation_id"`
+	ChainID     string          `json:"chain_id"`
+	Parent      string          `json:"parent_delegation_id,omitempty"`
+	Delegator   string          `json:"delegator"`
+	Delegatee   string          `json:"delegatee"`
+	Grade       string          `json:"grade"`
+	Principal   string          `json:"principal,omitempty"`
+	Scope       []string        `json:"scope"`
+	Constraints json.RawMessage `json:"constraints,omitempty"`
+	Purpose     string          `json:"purpose,omitempty"`
+	Depth       int             `json:"depth"` // of the delegatee
+	MaxDepth    int             `json:"max_depth"`
+	GrantedAt   time.Time       `json:"granted_at"`
+	ExpiresAt   time.Time       `json:"expires_at"`
+	RevokedAt   *time.Time      `json:"revoked_at,omitempty"`
+	RevokedBy   string          `json:"revoked_by,omitempty"`
+	Reason      string          `json:"revoke_reason,omitempty"`
+}
+
+// Chain is the answer of GET /v1/chains/{id}: its grants, in the order they were
+// given.
+type Chain struct {
+	ID     string  `json:"chain_id"`
+	Grants []Grant `json:"grants"`
 }
 
 // Error is the body of every refusal.
 type Error struct {
 	Error string `json:"error"`
+	// Reason is a code, where there is one.
+	Reason string `json:"reason,omitempty"`
 }
 
 // HaltOf returns the public form of a halt.

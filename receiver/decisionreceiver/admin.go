@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/spanwarden/spanwarden/internal/decision"
 	"github.com/spanwarden/spanwarden/internal/ledger"
 	"github.com/spanwarden/spanwarden/internal/operator"
 )
@@ -39,12 +41,92 @@ func (r *decisionReceiver) operators(next http.Handler) http.Handler {
 	})
 }
 
+// agents lets in whoever the listener itself has authenticated as a client, and
+// operators.
+func (r *decisionReceiver) agents(handle http.HandlerFunc) http.Handler {
+	guarded := r.operators(handle)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if c := callerOf(req); c.spiffe != "" || c.clientID != "" {
+			handle(w, req)
+			return
+		}
+		guarded.ServeHTTP(w, req)
+	})
+}
+
 func localHost(hostport string) bool {
 	return loopback(hostport) || loopback(hostport+":0")
 }
 
 func (r *decisionReceiver) status(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, operator.Status{Halts: len(r.gov.InForce())})
+	s := operator.Status{
+		Halts: len(r.gov.InForce()), Evidence: string(r.cfg.Evidence), QueueDepth: len(r.evidence.queue),
+		Lost: r.evidence.losses.Load(), Instance: r.instance,
+	}
+	if reg := r.gov.Policies().Current(); reg != nil {
+		s.PolicyVersion, s.Agents = reg.Version(), len(reg.Agents())
+		now := r.engine.now()
+		since := now.Add(-r.engine.age(reg, now))
+		s.PolicySince = &since
+	}
+	answer(w, http.StatusOK, s)
+}
+
+// decision answers with the record of a decision, byte for byte as it was stored.
+func (r *decisionReceiver) decision(w http.ResponseWriter, req *http.Request) {
+	raw, ok := r.evidence.recent.get(req.PathValue("id"))
+	if !ok {
+		fail(w, http.StatusNotFound, "no such decision is remembered here; the audit store has all that were recorded")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(raw) // the asker may have gone away
+}
+
+// approve takes a person's yes to a question that was answered ask.
+func (r *decisionReceiver) approve(w http.ResponseWriter, req *http.Request) {
+	var in operator.Approve
+	if !read(w, req, &in) {
+		return
+	}
+	now := r.engine.now()
+	var until time.Time
+	if in.Until != nil {
+		until = *in.Until
+	}
+	if !until.IsZero() && !until.After(now) {
+		fail(w, http.StatusBadRequest, "until: is over already")
+		return
+	}
+	r.engine.mu.Lock()
+	a, err := r.engine.approvals.Approve(r.engine.newID(now).String(), req.PathValue("id"), strings.TrimSpace(in.By), in.Groups, strings.TrimSpace(in.Reason), until, now)
+	r.engine.mu.Unlock()
+	switch {
+	case errors.Is(err, decision.ErrNoPending):
+		fail(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, decision.ErrMayNot):
+		fail(w, http.StatusForbidden, err.Error())
+	case err != nil:
+		fail(w, http.StatusBadRequest, err.Error())
+	default:
+		answer(w, http.StatusCreated, operator.Approval{
+			ID: a.ID, DecisionID: req.PathValue("id"), Agent: a.Pending.Agent, By: a.By, ApprovedUntil: a.Until,
+		})
+	}
+}
+
+// deleteHalt is releaseHalt in the form of the reference: 204 and no body.
+func (r *decisionReceiver) deleteHalt(w http.ResponseWriter, req *http.Request) {
+	var in operator.Release
+	if !read(w, req, &in) {
+		return
+	}
+	if _, err := r.gov.Release(req.Context(), req.PathValue("id"), strings.TrimSpace(in.By), strings.TrimSpace(in.Reason)); err != nil {
+		r.refuse(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (r *decisionReceiver) listHalts(w http.ResponseWriter, _ *http.Request) {

@@ -2,6 +2,7 @@ package decisionreceiver
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
@@ -11,8 +12,13 @@ import (
 	"github.com/spanwarden/spanwarden/receiver/decisionreceiver/internal/metadata"
 )
 
-// maxBody bounds a request.
-const maxBody = 1 << 20
+const (
+	// maxBody bounds a request, in bytes.
+	maxBody = 1 << 20
+	// A client that takes longer for its headers or its body is cut off.
+	readHeaderTimeout, readTimeout = 5 * time.Second, 10 * time.Second
+	defaultLimit                   = 10_000
+)
 
 // NewFactory returns the factory of the decision receiver.
 func NewFactory() receiver.Factory {
@@ -23,7 +29,19 @@ func createDefaultConfig() component.Config {
 	http := confighttp.NewDefaultServerConfig()
 	http.NetAddr.Endpoint = "127.0.0.1:4320"
 	http.MaxRequestBodySize = maxBody
-	return &Config{HTTP: http}
+	http.ReadHeaderTimeout, http.ReadTimeout = readHeaderTimeout, readTimeout
+	return &Config{
+		HTTP: http, Evidence: EvidenceRequired, EvidenceTimeout: time.Second,
+		RateLimit: RateLimitConfig{PerSecond: 10_000, Burst: 20_000, Callers: defaultLimit},
+		Limits: LimitsConfig{
+			Queue: defaultLimit, Group: 512, Decisions: defaultLimit, Approvals: defaultLimit, Grants: defaultLimit,
+			Calls: defaultLimit, Rules: defaultLimit,
+		},
+		AuthZEN:    AuthZENConfig{Verbosity: VerbosityRule},
+		ClaudeCode: ClaudeCodeConfig{Agent: "claude-code", OnError: OnErrorDeny, Verbosity: VerbosityCode},
+		ExtAuthz:   ExtAuthzConfig{AgentHeader: "x-spanwarden-agent", Verbosity: VerbosityCode},
+		LiteLLM:    LiteLLMConfig{AgentFrom: "user_api_key_alias", Verbosity: VerbosityCode},
+	}
 }
 
 func createTraces(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Traces) (receiver.Traces, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
@@ -43,10 +44,20 @@ func (token) Authenticate(ctx context.Context, headers map[string][]string) (con
 
 func start(t *testing.T, edit func(*Config)) (base string) {
 	t.Helper()
+	return "http://" + startWith(t, "", consumertest.NewNop(), edit).address
+}
+
+// startWith starts governance with a registry and a receiver that sends to next.
+func startWith(t testing.TB, registry string, next consumer.Traces, edit func(*Config)) *decisionReceiver {
+	t.Helper()
 	factory := governanceextension.NewFactory()
 	gcfg := factory.CreateDefaultConfig().(*governanceextension.Config)
 	gcfg.Budgets = filepath.Join(t.TempDir(), "budgets.yaml")
 	require.NoError(t, os.WriteFile(gcfg.Budgets, []byte("version: 1\nbudgets:\n  - {id: cap, scope: session, limit_usd: 100, period: lifetime}\n"), 0o600))
+	if registry != "" {
+		gcfg.Registry = filepath.Join(t.TempDir(), "agents.yaml")
+		require.NoError(t, os.WriteFile(gcfg.Registry, []byte(registry), 0o600))
+	}
 	gov, err := factory.Create(t.Context(), extensiontest.NewNopSettings(factory.Type()), gcfg)
 	require.NoError(t, err)
 	h := host{governanceID: gov, authID: token{}}
@@ -58,11 +69,11 @@ func start(t *testing.T, edit func(*Config)) (base string) {
 	cfg.HTTP.NetAddr.Endpoint = "127.0.0.1:0"
 	edit(cfg)
 	require.NoError(t, cfg.Validate())
-	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop())
+	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, next)
 	require.NoError(t, err)
 	require.NoError(t, r.Start(t.Context(), h))
 	t.Cleanup(func() { assert.NoError(t, r.Shutdown(context.Background())) })
-	return "http://" + r.address
+	return r
 }
 
 func open(c *Config) { c.Admin.UnauthenticatedLoopback = true }

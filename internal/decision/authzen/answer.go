@@ -138,7 +138,8 @@ func BadItem(err error) Answer {
 
 // Results is what a search is answered with.
 type Results struct {
-	Results []any `json:"results"`
+	Page    *PageInfo `json:"page,omitempty"`
+	Results []any     `json:"results"`
 }
 
 // EntityResult is a subject or a resource that was found.

@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -23,10 +25,16 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                    metric.Meter
-	mu                       sync.Mutex
-	registrations            []metric.Registration
-	ReceiverDecisionRequests metric.Int64Counter
+	meter                        metric.Meter
+	mu                           sync.Mutex
+	registrations                []metric.Registration
+	ReceiverDecisionDecisions    metric.Int64Counter
+	ReceiverDecisionEvidenceLost metric.Int64Counter
+	ReceiverDecisionForgotten    metric.Int64ObservableCounter
+	ReceiverDecisionHooks        metric.Int64Counter
+	ReceiverDecisionQueue        metric.Int64ObservableGauge
+	ReceiverDecisionRateLimited  metric.Int64Counter
+	ReceiverDecisionRequests     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -38,6 +46,46 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterReceiverDecisionForgottenCallback sets callback for observable ReceiverDecisionForgotten metric.
+func (builder *TelemetryBuilder) RegisterReceiverDecisionForgottenCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverDecisionForgotten, obs: o})
+		return nil
+	}, builder.ReceiverDecisionForgotten)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverDecisionQueueCallback sets callback for observable ReceiverDecisionQueue metric.
+func (builder *TelemetryBuilder) RegisterReceiverDecisionQueueCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverDecisionQueue, obs: o})
+		return nil
+	}, builder.ReceiverDecisionQueue)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -58,6 +106,42 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ReceiverDecisionDecisions, err = builder.meter.Int64Counter(
+		"otelcol_receiver_decision_decisions",
+		metric.WithDescription("Decisions made. [Alpha]"),
+		metric.WithUnit("{decision}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverDecisionEvidenceLost, err = builder.meter.Int64Counter(
+		"otelcol_receiver_decision_evidence_lost",
+		metric.WithDescription("Decisions whose record no pipeline took, or for which the queue had no room. [Alpha]"),
+		metric.WithUnit("{decision}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverDecisionForgotten, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_decision_forgotten",
+		metric.WithDescription("Entries that a limit pushed out of memory. [Alpha]"),
+		metric.WithUnit("{entry}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverDecisionHooks, err = builder.meter.Int64Counter(
+		"otelcol_receiver_decision_hooks",
+		metric.WithDescription("Hook events received. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverDecisionQueue, err = builder.meter.Int64ObservableGauge(
+		"otelcol_receiver_decision_queue",
+		metric.WithDescription("Decisions that wait to be recorded. [Alpha]"),
+		metric.WithUnit("{decision}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverDecisionRateLimited, err = builder.meter.Int64Counter(
+		"otelcol_receiver_decision_rate_limited",
+		metric.WithDescription("Requests refused because their caller sends too many. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverDecisionRequests, err = builder.meter.Int64Counter(
 		"otelcol_receiver_decision_requests",
 		metric.WithDescription("Requests answered. [Alpha]"),
