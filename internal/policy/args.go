@@ -107,6 +107,60 @@ func ArgsOf(m map[string]any) Args {
 	return ParseArgs(raw)
 }
 
+// Equal compares two sets of arguments as JSON: order does not count, 1.0 is 1.
+// Absent equals none. What cannot be read is Unknown.
+func (a Args) Equal(b Args) Truth {
+	if a.state == argsUnknown || b.state == argsUnknown {
+		return Unknown
+	}
+	a.v.kind, b.v.kind = kindObject, kindObject
+	return a.v.equal(&b.v)
+}
+
+// Canonical returns the arguments as RFC 8785 (JCS) JSON, so that equal ones have
+// one digest; absent ones are {}. ok is false where a part of them is unknown. A
+// number that no double holds is written as a string.
+func (a Args) Canonical() (text []byte, ok bool) {
+	if a.state == argsUnknown {
+		return nil, false
+	}
+	a.v.kind = kindObject
+	v, ok := a.v.plain()
+	if !ok {
+		return nil, false
+	}
+	return canonicalJSON(nil, v), true
+}
+
+// plain returns the value as canonicalJSON takes it.
+func (v *value) plain() (any, bool) {
+	switch v.kind {
+	case kindNumber:
+		return v.num, true
+	case kindArray:
+		out := make([]any, len(v.items))
+		for i := range v.items {
+			var ok bool
+			if out[i], ok = v.items[i].plain(); !ok {
+				return nil, false
+			}
+		}
+		return out, true
+	case kindObject:
+		out := make(map[string]any, len(v.items))
+		for i := range v.items {
+			x, ok := v.items[i].plain()
+			if !ok {
+				return nil, false
+			}
+			out[v.names[i]] = x
+		}
+		return out, true
+	default:
+		return v.native()
+	}
+}
+
 // Erase makes one member of the arguments unknown: it was there, its value was
 // taken out. Path is dotted, as in "payee.iban". It reports whether it was
 // there to be erased.

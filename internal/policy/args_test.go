@@ -38,6 +38,32 @@ func TestEraseLeavesTheOriginal(t *testing.T) {
 	assert.Equal(t, "DE1", whole.(map[string]any)["payee"].(map[string]any)["iban"])
 }
 
+func TestArgsEqual(t *testing.T) {
+	parse := func(s string) Args { return ParseArgs([]byte(s)) }
+	a := parse(`{"amount": 2500, "account": "DE-1"}`)
+	for text, want := range map[string]Truth{
+		`{"account": "DE-1", "amount": 2500.0}`: True, `"{\"account\": \"DE-1\", \"amount\": 25e2}"`: True, `{"account": "DE-1"}`: False,
+		`{"account": "DE-1", "amount": "2500"}`: False, `{"account": "DE-1", "amount": 2500, "x": null}`: False, `{"account"`: Unknown, ``: False,
+	} {
+		b := parse(text)
+		assert.Equal(t, want, a.Equal(b), text)
+		assert.Equal(t, want, b.Equal(a), text)
+		one, _ := a.Canonical()
+		other, ok := b.Canonical()
+		assert.Equal(t, want != Unknown, ok)
+		assert.Equal(t, want == True, string(one) == string(other), text)
+	}
+	assert.Equal(t, True, Args{}.Equal(NoArgs()))
+	text, ok := Args{}.Canonical()
+	assert.True(t, ok)
+	exactly(t, "{}", string(text))
+	erased := a
+	require.True(t, erased.Erase("amount"))
+	assert.Equal(t, Unknown, a.Equal(erased))
+	_, ok = erased.Canonical()
+	assert.False(t, ok)
+}
+
 // schemaOf compiles a schema written in YAML.
 func schemaOf(tb testing.TB, text string) *schema {
 	tb.Helper()

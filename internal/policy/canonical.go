@@ -25,6 +25,13 @@ func canonicalTool(name string) string {
 	return "mcp/" + server + "/" + tool
 }
 
+// CanonicalTool returns the one spelling of a tool's name that rules are held to.
+func CanonicalTool(name string) string { return canonicalTool(name) }
+
+// CanonicalResource returns the one spelling of a resource that rules are held to.
+// ambiguous says that it may still be read as another resource.
+func CanonicalResource(s string) (canonical string, ambiguous bool) { return canonicalResource(s) }
+
 func ascii(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {

@@ -107,6 +107,29 @@ func TestJudgeAbove(t *testing.T) {
 	assert.Equal(t, PrincipalFull, q.Check)
 }
 
+// TestAbsentFromASpan: what an action cannot have is absent, not unknown.
+func TestAbsentFromASpan(t *testing.T) {
+	a := load(t, fenced+"    - {tool: z, operation: read}\n").Agent("a")
+	b := mustLoad(t, []byte("apiVersion: spanwarden/v1alpha1\nkind: AgentPermissions\nmetadata: {name: a}\nspec:\n  owner: \"user:x@y\"\n"+
+		"  deny: [{id: d, tool: shell}]\n  allow: [{id: r, operations: [read], resources: [\"db/customers\"]}]\n"))
+	q := Request{Operation: "read", Resource: "db/customers"}
+	assert.Equal(t, NotEvaluated, judge(b, q).Verdict)
+	q.Absent = FieldTool
+	assert.Equal(t, Respected, judge(b, q).Verdict)
+	assert.Equal(t, Violation, judge(a, q).Verdict)
+}
+
+func TestMissingPaths(t *testing.T) {
+	a := load(t, fenced).Agent("a")
+	q := Request{Source: FromRequest, Tool: "pay", Args: ParseArgs([]byte(`{"amount": 5}`))}
+	require.True(t, q.Args.Erase("amount"))
+	var out Result
+	a.Judge(&q, &out)
+	assert.Equal(t, []string{"args.amount"}, out.MissingPaths())
+	out = judge(a, Request{Tool: "read", Operation: "read"})
+	assert.Equal(t, []string{"resource"}, out.MissingPaths())
+}
+
 func TestApprovers(t *testing.T) {
 	a := Approvers{Any: []string{"group:leads", "user:carol"}, Not: []string{"requester", "principal", "user:mallory"}}
 	for _, c := range []struct {

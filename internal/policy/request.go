@@ -106,6 +106,9 @@ type Request struct {
 	// Lost are facts that were there and cannot be read: truncated, erased or
 	// unparsable. They are unknown whatever the source.
 	Lost Fields
+	// Absent are facts that are known not to be there although the source is a
+	// span: a retrieval has no tool. It is about facts that are empty.
+	Absent Fields
 
 	Principal Principal
 	Check     PrincipalCheck
@@ -151,20 +154,20 @@ type Request struct {
 
 // resolution is the request in the one form that rules are matched against.
 type resolution struct {
-	done        bool
-	unknown     Fields
-	tool        string
-	operation   string
-	op          opSet
-	resource    string
-	more        []string
-	ambiguous   bool // a resource that may mean another one: never allowed
-	data        []string
-	dataKnown   bool
-	delegatee   string
-	principal   string // its id
-	evaluation  *celVars
-	templateHit bool
+	done       bool
+	unknown    Fields
+	tool       string
+	operation  string
+	op         opSet
+	resource   string
+	more       []string
+	ambiguous  bool // a resource that may mean another one: never allowed
+	data       []string
+	dataKnown  bool
+	delegatee  string
+	principal  string // its id
+	evaluation *celVars
+	needsArgs  bool // the resource is unknown because the arguments are
 }
 
 // Reset makes r usable for another action; its fields are the caller's to set.

@@ -66,7 +66,7 @@ func (c *catalog) canonicalTool(name string) string {
 }
 
 // markAbsent makes an absent fact unknown where absence means that.
-func (q *Request) markAbsent(f Fields) { q.markIf(q.Source == FromSpan, f) }
+func (q *Request) markAbsent(f Fields) { q.markIf(q.Source == FromSpan && q.Absent&f == 0, f) }
 
 func (q *Request) markIf(yes bool, f Fields) {
 	if yes {
@@ -99,12 +99,16 @@ func (q *Request) resolveResource(t *catalogTool) {
 	if first == "" && t != nil && t.resource != nil && q.Lost&FieldResource == 0 {
 		if !q.argsReadable() {
 			q.markIf(true, FieldResource)
+			s.needsArgs = true
 			return
 		}
 		filled, known := t.resource.fill(&q.Args.v)
-		q.markIf(known == Unknown, FieldResource)
+		if known == Unknown {
+			q.markIf(true, FieldResource)
+			s.needsArgs = true
+		}
 		if known == True {
-			first, rest, s.templateHit = filled[0], filled[1:], true
+			first, rest = filled[0], filled[1:]
 		}
 	}
 	if first == "" {
@@ -148,8 +152,12 @@ func (q *Request) resolveData(t *catalogTool) {
 // missing returns Unknown and the fact where it is not known, else what its
 // known absence is worth: False.
 func (q *Request) missing(f Fields) (Truth, Fields) {
-	if q.res.unknown&f != 0 {
+	switch {
+	case q.res.unknown&f == 0:
+		return False, 0
+	case f == FieldResource && q.res.needsArgs:
+		return Unknown, f | FieldArgs
+	default:
 		return Unknown, f
 	}
-	return False, 0
 }

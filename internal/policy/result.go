@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Verdict is what detection says of an action that was done.
 type Verdict string
 
@@ -139,6 +141,18 @@ type Result struct {
 	// Needs holds the ask rules that matched, in file order. It is nil unless
 	// more than one did; then Rule is only the first.
 	Needs []*Rule
+}
+
+// MissingPaths returns the facts that were lacking, in a fixed order; of arguments
+// of which only one could not be read, that one: args.iban.
+func (r *Result) MissingPaths() []string {
+	out := r.Missing.Paths()
+	for i, p := range out {
+		if p == "args" && r.Arg != "" {
+			out[i] += "." + strings.TrimPrefix(r.Arg, "/")
+		}
+	}
+	return out
 }
 
 // ConstraintOnly reports whether a rule of the entry covers tool, operation and

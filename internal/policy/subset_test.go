@@ -184,7 +184,7 @@ func TestScopeCovers(t *testing.T) {
 // for; and an entry that is held to be disjoint never covers an action of it.
 func TestContainsIsSound(t *testing.T) {
 	var proved, covered int
-	for seed := range uint64(1500) {
+	for seed := range uint64(700) {
 		g := newGen(seed)
 		holder := mustLoad(t, g.rules(false).text("apiVersion: spanwarden/v1alpha1\nkind: AgentPermissions\nmetadata: {name: a}\nspec:\n  owner: \"user:x@acme.example\"\n"))
 		giver := mustLoad(t, g.rules(false).text("apiVersion: spanwarden/v1alpha1\nkind: AgentPermissions\nmetadata: {name: a}\nspec:\n  owner: \"user:x@acme.example\"\n"))
@@ -220,6 +220,6 @@ func TestContainsIsSound(t *testing.T) {
 			}
 		}
 	}
-	assert.Greater(t, proved, 100)
-	assert.Greater(t, covered, 500)
+	assert.Greater(t, proved, 50)
+	assert.Greater(t, covered, 200)
 }
