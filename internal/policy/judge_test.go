@@ -127,7 +127,7 @@ func TestMissingPaths(t *testing.T) {
 	a.Judge(&q, &out)
 	assert.Equal(t, []string{"args.amount"}, out.MissingPaths())
 	out = judge(a, Request{Tool: "read", Operation: "read"})
-	assert.Equal(t, []string{"resource"}, out.MissingPaths())
+	assert.Equal(t, []string{"resource", "args"}, out.MissingPaths())
 }
 
 func TestApprovers(t *testing.T) {
