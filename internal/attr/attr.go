@@ -23,9 +23,12 @@ const (
 	PrincipalType   = "spanwarden.principal.type"
 	// PrincipalGrade is one of verified, declared, platform, inferred, missing.
 	PrincipalGrade = "spanwarden.principal.grade"
-	ToolName       = "spanwarden.tool.name"
-	ToolOperation  = "spanwarden.tool.operation"
-	ToolResource   = "spanwarden.tool.resource"
+	// Inherited names what an agent span does not state itself: agent, session,
+	// principal, with commas.
+	Inherited     = "spanwarden.inherited"
+	ToolName      = "spanwarden.tool.name"
+	ToolOperation = "spanwarden.tool.operation"
+	ToolResource  = "spanwarden.tool.resource"
 )
 
 // Written by the genai processor: tokens. Input includes cache reads and writes,

@@ -139,6 +139,16 @@ type ReportedCost struct {
 	Known    bool   // false for a reported 0: emitters write 0 for "no price"
 }
 
+// Inherited is a set of facts.
+type Inherited uint8
+
+// The facts that are inherited.
+const (
+	InheritedAgent Inherited = 1 << iota
+	InheritedSession
+	InheritedPrincipal
+)
+
 // Action is one governed act of an agent. Strings share memory with the span
 // they were read from: an Action must not outlive its ptrace.Traces.
 type Action struct {
@@ -178,6 +188,11 @@ type Action struct {
 
 	Outcome   Outcome
 	ErrorType string
+
+	// Inherited says, of an agent span, which of agent, session and principal it
+	// does not state itself. What an ancestor stated depends on which ancestors have
+	// been seen; who rebuilds delegation asks what a run itself says.
+	Inherited Inherited
 
 	// Canonical means that the action was read back from spanwarden.* attributes
 	// which a genai processor wrote, and is resolved already.

@@ -11,6 +11,9 @@ func (m *Memory) attribute(it *Item) {
 		return
 	}
 	f, missing := m.inherit(n)
+	if a.Kind == KindAgent {
+		a.Inherited = inherited(n, &f)
+	}
 	a.Agent = f.agent
 	a.Session = f.session
 	a.Principal = f.person
@@ -31,6 +34,19 @@ func (m *Memory) attribute(it *Item) {
 	if a.Agent.ID == "" {
 		a.Agent = it.main
 	}
+}
+
+func inherited(n *node, f *facts) (in Inherited) {
+	if n.agent != f.agent {
+		in |= InheritedAgent
+	}
+	if n.session != f.session {
+		in |= InheritedSession
+	}
+	if n.person.ID != f.person.ID {
+		in |= InheritedPrincipal
+	}
+	return in
 }
 
 func (f *facts) complete() bool {

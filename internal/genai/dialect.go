@@ -66,8 +66,8 @@ type context struct {
 	cacheInside bool
 	byScope     *dialect
 	// own: spans may say that they are ours; not so where agents can reach us.
-	own bool
-	rules       []AccountingRule // the operator's
+	own   bool
+	rules []AccountingRule // the operator's
 }
 
 // scopeDialects recognises emitters by the beginning of their scope name.

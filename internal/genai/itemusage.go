@@ -65,6 +65,7 @@ func (it *Item) readBack(r *reader, opts *Options) {
 	a.Session = r.get(sOwnSession)
 	a.Project = r.get(sOwnProject)
 	a.Principal = Principal{ID: r.get(sOwnPrincipal), Type: r.get(sCPrincipalType), Grade: knownGrade(r.get(sCGrade))}
+	a.Inherited = parseInherited(r.get(sCInherited))
 	a.Tool.Name = r.get(sCToolName)
 	a.Tool.Operation = r.get(sCToolOperation)
 	a.Tool.Resource = r.get(sCToolResource)

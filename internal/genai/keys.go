@@ -55,6 +55,7 @@ var ownKeys = map[string]key{
 	attr.ProjectID:          text(sOwnProject, 0, 0),
 	attr.TenantID:           text(sOwnTenant, 0, 0),
 	attr.PrincipalID:        text(sOwnPrincipal, 0, 0),
+	attr.Inherited:          text(sCInherited, 0, 0),
 	attr.PrincipalType:      text(sCPrincipalType, 0, 0),
 	attr.PrincipalGrade:     text(sCGrade, 0, 0),
 	attr.ToolName:           text(sCToolName, 0, 0),

@@ -12,6 +12,7 @@ const (
 	sCAgentName
 	sCAgentVersion
 	sCPrincipalType
+	sCInherited
 	sCGrade
 	sCToolName
 	sCToolOperation

@@ -2,6 +2,7 @@ package genai
 
 import (
 	"encoding/hex"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -42,10 +43,38 @@ func (it *Item) Write() {
 	w.flag(attr.UsageEstimated, a.Usage.Estimated)
 	w.flag(attr.UsageInvalid, a.Usage.Invalid)
 	w.flag(attr.ActionDuplicate, a.Duplicate)
+	w.text(attr.Inherited, a.Inherited.String())
 	it.hasOwn = true
 	for i := range it.Settled {
 		it.writeAttribution(&it.Settled[i])
 	}
+}
+
+var inheritedNames = [...]string{"agent", "session", "principal"}
+
+// String returns the names of the facts, with commas between them.
+func (in Inherited) String() string {
+	if in == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(inheritedNames))
+	for i, name := range inheritedNames {
+		if in&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+func parseInherited(s string) (in Inherited) {
+	for name := range strings.SplitSeq(s, ",") {
+		for i, known := range inheritedNames {
+			if name == known {
+				in |= 1 << i
+			}
+		}
+	}
+	return in
 }
 
 type writer struct {

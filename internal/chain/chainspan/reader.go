@@ -125,14 +125,24 @@ func (r *Reader) agent(it *genai.Item) string {
 
 func (r *Reader) opening(it *genai.Item, rec *chain.Record) {
 	a, attrs, res := &it.Action, it.Span.Attributes(), it.Resource.Attributes()
-	rec.Agent, rec.Session, rec.Mode = r.agent(it), a.Session, mode(a.Handoff.Mode)
+	// What a span inherits depends on what arrived before it: the engine finds it
+	// anew, and a span that is sent again must read the same.
+	rec.Mode = mode(a.Handoff.Mode)
+	if a.Inherited&genai.InheritedAgent == 0 {
+		rec.Agent = r.agent(it)
+	}
+	if a.Inherited&genai.InheritedSession == 0 {
+		rec.Session = a.Session
+	}
 	n := &r.Names
 	o := &chain.Opening{
 		Name: a.Agent.Name, Version: a.Agent.Version, Instance: first(res, []string{"service.instance.id", "k8s.pod.name"}),
 		Workload: r.workload(res), ChainID: first(attrs, n.ChainID), DelegationID: first(attrs, n.DelegationID),
 		Sampled: sampled(it.Span.TraceState().AsRaw()), Credential: first(attrs, n.CredentialDigest),
 	}
-	r.principals(it, o)
+	if a.Inherited&genai.InheritedPrincipal == 0 {
+		r.principals(it, o)
+	}
 	r.links(it, rec, o)
 	rec.Run = o
 	r.lineage(it, rec)
