@@ -75,6 +75,17 @@ func TestNewBudgets(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, changed.Version(), other.Version(), "the version covers the file too")
 
+	for _, change := range []func(*Spec){
+		func(s *Spec) { s.Controls = []string{"A.8.9"} }, func(s *Spec) { s.Reason = "trial over" }, func(s *Spec) { s.Mode = "shadow" },
+		func(s *Spec) { s.OnExceed = "halt" }, func(s *Spec) { s.Timezone = "Asia/Tokyo" }, func(s *Spec) { s.Tenant = "t" },
+	} {
+		one := append([]Spec(nil), specs...)
+		change(&one[0])
+		next, err := NewBudgets(file, one)
+		require.NoError(t, err)
+		assert.NotEqual(t, changed.Version(), next.Version(), "%+v", one[0])
+	}
+
 	// An agent's id is no pattern.
 	l := New(b, Options{})
 	s := Scopes{Tenant: "t", Agent: "abc"}

@@ -165,3 +165,70 @@ func TestKillOwnJournal(t *testing.T) {
 		}
 	}
 }
+
+func TestSnapshotsThatCannotBe(t *testing.T) {
+	l := New(nil, Options{})
+	l.Charge(&Charge{Action: actionID(1), Scopes: Scopes{Tenant: "t", Session: "s"}, Start: epoch, End: epoch, Kind: ModelCall, Cost: amount(t, "1"), Response: actionID(7)})
+	before := l.Snapshot()
+	whole := func() state {
+		s := state{actions: l.actions.all(), responses: l.responses.all()}
+		for i := range l.rings {
+			l.rings[i].each(func(a *account) { s.accounts = append(s.accounts, a) })
+		}
+		return s
+	}
+	for name, spoil := range map[string]func(*state){
+		"":                   func(*state) {},
+		"a key twice":        func(s *state) { s.accounts = append(s.accounts, s.accounts[0]) },
+		"an action twice":    func(s *state) { s.actions = append(s.actions, s.actions[0]) },
+		"a response twice":   func(s *state) { s.responses = append(s.responses, s.responses[0]) },
+		"a scope of nowhere": func(s *state) { s.accounts = append(s.accounts, &account{accountKey: accountKey{scope: scopes}}) },
+		"time that runs back": func(s *state) {
+			s.accounts = append(s.accounts, &account{accountKey: accountKey{key: "k"}, life: totals{first: 2, last: 1}})
+		},
+	} {
+		c, s := codec{b: []byte{stateVersion}}, whole()
+		spoil(&s)
+		l.state(&c, &s)
+		err := l.Restore(c.b)
+		if name == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, ErrState, name)
+		require.Equal(t, before, l.Snapshot(), name)
+	}
+}
+
+// Ids that all want the same place are found, and still found when those before
+// them are forgotten.
+func TestCrowdedMemory(t *testing.T) {
+	var m memory[int]
+	m.put(actionID(0), 0, 0, 64)
+	var crowd []ID
+	for n := 1; len(crowd) < 40; n++ {
+		id := actionID(n)
+		if at, _ := m.slot(&id); at < 2 {
+			crowd = append(crowd, id)
+		}
+	}
+	for i := range crowd {
+		m.put(crowd[i], int64(i), i, 64)
+	}
+	m.drop()
+	for i := range crowd {
+		for k := range crowd {
+			if v := m.get(&crowd[k]); k < i {
+				require.Nil(t, v)
+			} else {
+				require.NotNil(t, v)
+				require.Equal(t, k, *v)
+			}
+		}
+		m.drop()
+	}
+	require.Zero(t, m.n)
+	for _, e := range m.index {
+		require.Zero(t, e)
+	}
+}
