@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ import (
 // again. The sender does what a sender has to: it repeats what was not taken.
 func TestChaos(t *testing.T) {
 	for seed := range 25 {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { chaos(t, rand.New(rand.NewPCG(uint64(seed), 11))) })
 		})
 	}
@@ -33,7 +34,7 @@ func chaos(t *testing.T, r *rand.Rand) {
 		nil, down, always(http.StatusInternalServerError), always(http.StatusBadRequest), always(http.StatusTooManyRequests),
 	}
 	last := map[string]finding.Finding{}
-	var old []finding.Finding
+	old := make([]finding.Finding, 0, 400)
 	for range 60 {
 		time.Sleep(time.Duration(1+r.IntN(120)) * time.Second)
 		for _, host := range []string{am1, am2} {

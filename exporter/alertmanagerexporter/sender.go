@@ -40,36 +40,41 @@ func (s *sender) signal() {
 	}
 }
 
-// run posts until ctx ends, and then once more what is due.
-func (s *sender) run(ctx context.Context) {
+// run posts until stop ends, and then once more what is due. A request that is
+// under way then has drainFor to end.
+func (s *sender) run(stop context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
+	defer cancel()
+	defer context.AfterFunc(stop, func() { time.AfterFunc(drainFor, cancel) })()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
-	for {
+	for stop.Err() == nil {
 		select {
-		case <-ctx.Done():
-			s.drain(ctx)
-			return
+		case <-stop.Done():
 		case <-ticker.C:
+			s.catchUp(ctx, stop)
 		case <-s.wake:
+			s.catchUp(ctx, stop)
 		}
-		for ctx.Err() == nil {
-			posted, wait := s.once(ctx)
-			if wait > 0 {
-				pause(ctx, wait)
-			}
-			if !posted {
-				break
-			}
+	}
+	s.drain(ctx)
+}
+
+// catchUp posts until nothing is due.
+func (s *sender) catchUp(ctx, stop context.Context) {
+	for stop.Err() == nil {
+		posted, wait := s.once(ctx)
+		if !posted {
+			return
 		}
+		pause(stop, wait)
 	}
 }
 
-// drain makes one attempt: what does not go out now is in the storage, or lost
-// with the rest of the memory.
+// drain posts until nothing is due or an attempt fails: what does not go out now
+// is in the storage, or lost with the rest of the memory.
 func (s *sender) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
-	defer cancel()
-	for {
+	for ctx.Err() == nil {
 		if posted, wait := s.once(ctx); !posted || wait > 0 {
 			return
 		}
@@ -127,6 +132,9 @@ func backoff(cfg *configretry.BackOffConfig, failed int) time.Duration {
 const minBackoff = 100 * time.Millisecond
 
 func pause(ctx context.Context, d time.Duration) {
+	if d == 0 {
+		return
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

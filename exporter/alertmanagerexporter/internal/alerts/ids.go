@@ -65,11 +65,12 @@ func (k *seen) answer(ev *Event, stated int64, now time.Time) Outcome {
 // states a time. Of two times ahead of now, what they state decides: they are of
 // one clock, mostly. Of others, a time ahead of its arrival counts as its arrival.
 func (k *seen) before(stated int64, now time.Time) bool {
-	ahead := stated > now.UnixNano()
-	if at := min(stated, now.UnixNano()); at != k.at && !(ahead && k.stated > k.at) {
-		return at > k.at
+	bothAhead := stated > now.UnixNano() && k.stated > k.at
+	at := min(stated, now.UnixNano())
+	if bothAhead || at == k.at {
+		return stated > k.stated
 	}
-	return stated > k.stated
+	return at > k.at
 }
 
 // openAlert returns the firing alert that the finding keeps firing, or nil.

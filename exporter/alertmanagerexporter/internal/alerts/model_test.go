@@ -357,7 +357,7 @@ func TestAgainstModel(t *testing.T) {
 	}
 	for seed := range seeds {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { newWorld(t, options(), r.IntN).run(150) })
+		t.Run(strconv.Itoa(seed), func(t *testing.T) { newWorld(t, options(), r.IntN).run(150) })
 	}
 }
 
