@@ -200,3 +200,23 @@ func (w *world) fired() map[string]int {
 	}
 	return out
 }
+
+// Pages runs a vector in the order of its file, to its last step, and returns
+// the pages of all its chains.
+func (f *File) Pages(v *Vector) ([]chain.Page, error) {
+	in, err := f.inputs(v)
+	if err != nil {
+		return nil, err
+	}
+	h, err := f.history(v)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := f.options(v)
+	if err != nil {
+		return nil, err
+	}
+	w := &world{in: in, e: chain.New(opts, policyrights.New(h)), opts: opts, firing: map[string]chain.Finding{}}
+	w.step(&step{}, true, 0, nil)
+	return w.e.Pages(), nil
+}
