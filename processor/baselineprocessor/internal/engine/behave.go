@@ -108,6 +108,9 @@ func (e *Engine) modelLoop(l *look) loop.Verdict {
 		}
 		return s.ring.Message(&e.opt.Loop, loop.Hash(e.opt.Key.K1, l.Message))
 	}
+	if s.modelFails == 0 {
+		s.modelSince = l.End.UnixNano()
+	}
 	s.modelFails++
 	if n := int(s.modelFails); n >= e.opt.Loop.Errors {
 		return loop.Verdict{Rule: loop.SameError, Repeats: n, Critical: n >= e.opt.Loop.Critical}

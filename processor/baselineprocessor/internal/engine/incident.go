@@ -85,7 +85,7 @@ func (e *Engine) raise(a *Action, s signal) bool {
 	worse := s.severity > inc.alert.Severity
 	grown := s.observed >= 2*inc.reported && s.observed > inc.reported
 	if s.observed > inc.alert.Observed.V {
-		inc.take(&s)
+		inc.take(&s) // so that the last word, when it is over, has the last figures
 	}
 	if worse {
 		inc.alert.Severity = s.severity
@@ -146,6 +146,7 @@ func (i *Incident) take(s *signal) {
 	i.alert.Rule = s.rule
 	i.alert.Observed = Known(s.observed)
 	i.alert.Expected, i.alert.Limit, i.alert.P, i.alert.Maturity = s.expected, s.limit, s.p, s.maturity
+	i.alert.Message = s.message(s)
 }
 
 func (i *Incident) trace(a *Action) {
@@ -164,7 +165,6 @@ func (i *Incident) trace(a *Action) {
 func (e *Engine) say(inc *Incident, a *Action, s *signal) {
 	inc.reported = s.observed
 	inc.alert.At = a.End.UTC()
-	inc.alert.Message = s.message(s)
 	e.out = append(e.out, inc.alert.copied())
 }
 

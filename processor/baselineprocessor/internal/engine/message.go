@@ -109,10 +109,7 @@ func (e *Engine) because(l *look) string {
 }
 
 func (e *Engine) loopMessage(l *look, s *signal, v loop.Verdict, what string) string {
-	within := ""
-	if inc := e.live(l.Action, Loop, s.key); inc != nil {
-		within = " within " + lasted(l.End.Sub(inc.alert.Began))
-	}
+	within := e.within(l, s, v)
 	switch v.Rule {
 	case loop.SameError, loop.NearError:
 		with := ""
@@ -124,7 +121,11 @@ func (e *Engine) loopMessage(l *look, s *signal, v loop.Verdict, what string) st
 			text += ", called with nearly the same arguments"
 		}
 		if lo, hi, known := usualStreak(l.tool); known {
-			text += fmt.Sprintf("; usual %s-%s in a row in %d sessions", number(lo), number(max(lo, hi)), l.tool.streaks.N())
+			usual := number(lo)
+			if hi > lo {
+				usual += "-" + number(hi)
+			}
+			text += fmt.Sprintf("; usual %s in a row (%d sessions of history)", usual, l.tool.streaks.N())
 		}
 		return text
 	case loop.SameResult:
@@ -138,6 +139,25 @@ func (e *Engine) loopMessage(l *look, s *signal, v loop.Verdict, what string) st
 	case loop.LittleVariety, loop.None:
 	}
 	return fmt.Sprintf("loop: at most a quarter of the last %d calls of agent %s are distinct, last %s", loop.Size, l.Agent, what)
+}
+
+// within says how long the loop has lasted, where that is known.
+func (e *Engine) within(l *look, s *signal, v loop.Verdict) string {
+	from := int64(0)
+	if inc := e.live(l.Action, Loop, s.key); inc != nil {
+		from = inc.alert.Began.UnixNano()
+	}
+	if isRetry(v.Rule) {
+		if l.tool == nil {
+			from = l.session.modelSince
+		} else if u := l.session.use(l.toolKey, l.toolHash); u != nil && u.streak >= uint32(v.Repeats) {
+			from = u.since
+		}
+	}
+	if d := time.Duration(l.End.UnixNano() - from); from != 0 && d >= time.Second {
+		return " within " + lasted(d)
+	}
+	return ""
 }
 
 func lasted(d time.Duration) string {

@@ -79,10 +79,19 @@ func (l *look) ask(maturity float64) {
 	l.maturity = min(l.maturity, maturity)
 }
 
-// said notes what the user said, for where values came from.
+// said notes what the user said, for where values came from: each message once.
+// The messages of a call repeat those of the calls before it.
 func (e *Engine) said(a *Action, s *session) {
-	if a.Prompt != "" && !s.novel.Prompted() && e.tuning(a.Project).Novelty {
-		if !s.novel.Prompt(e.opt.Key, e.opt.Novelty, a.Prompt) {
+	if a.Prompt == "" || !e.tuning(a.Project).Novelty {
+		return
+	}
+	texts, whole := userTexts(a.Prompt, int(s.prompts))
+	if !whole {
+		e.stats.Truncated++
+	}
+	for _, text := range texts {
+		s.prompts = min(s.prompts, math.MaxUint16-1) + 1
+		if !s.novel.Prompt(e.opt.Key, e.opt.Novelty, text) {
 			e.stats.Truncated++
 		}
 	}
@@ -111,6 +120,9 @@ func (e *Engine) count(l *look) {
 	u.calls++
 	if l.Failed {
 		u.failed++
+		if u.streak == 0 {
+			u.since = l.End.UnixNano()
+		}
 		u.streak++
 		u.worst = max(u.worst, u.streak)
 	} else {

@@ -88,6 +88,8 @@ type session struct {
 	tokens, cost           float64
 	ring                   loop.Ring
 	modelFails             uint32
+	modelSince             int64  // end of the first of them
+	prompts                uint16 // messages of the user that were noted
 	novel                  novelty.Session
 	used                   []toolUse
 	models                 []uint32
@@ -101,6 +103,7 @@ type toolUse struct {
 	hash          uint32
 	calls, failed uint32
 	streak, worst uint32 // failures in a row, now and at most
+	since         int64  // end of the first failure of the streak
 }
 
 const maxTools, maxModels = 32, 8
