@@ -38,7 +38,6 @@ type delegationProcessor struct {
 	tasks  sync.WaitGroup
 
 	mu         sync.Mutex
-	memory     *genai.Memory
 	pending    []chain.Event
 	unresolved *unresolved
 }
@@ -61,7 +60,6 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*d
 	return &delegationProcessor{
 		cfg: cfg, next: next, tel: tel, log: set.Logger, reader: reader, now: time.Now,
 		pool:       sync.Pool{New: func() any { return new(work) }},
-		memory:     genai.NewMemory(genai.Limits{}),
 		unresolved: newUnresolved(cfg.Limits.Unresolved),
 	}, nil
 }
@@ -110,10 +108,7 @@ func (p *delegationProcessor) ConsumeTraces(ctx context.Context, td ptrace.Trace
 // read decodes the batch into records: the engine keeps them, so each batch makes
 // new ones.
 func (p *delegationProcessor) read(w *work, td ptrace.Traces) {
-	w.batch.Decode(td, nil)
-	p.mu.Lock()
-	p.memory.Resolve(&w.batch, p.now())
-	p.mu.Unlock()
+	w.batch.Decode(td, nil) // and not resolved: what a span inherits, the engine finds
 	w.records, w.spans = make([]chain.Record, 0, len(w.batch.Items)), w.spans[:0]
 	for i := range w.batch.Items {
 		it := &w.batch.Items[i]
