@@ -3,9 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
-	"unicode/utf8"
 )
 
 // Bounds of arguments. Beyond them arguments are unknown.
@@ -188,93 +186,6 @@ func (v *value) clone() value {
 		c.items[i] = v.items[i].clone()
 	}
 	return c
-}
-
-var (
-	errNotUTF8   = errors.New("not UTF-8")
-	errTooBig    = errors.New("too big")
-	errTooDeep   = errors.New("too deep")
-	errTwice     = errors.New("a member is named twice")
-	errNumber    = errors.New("a number is out of bounds")
-	errAfterJSON = errors.New("something follows the value")
-)
-
-func parseJSON(raw []byte) (value, error) {
-	switch {
-	case len(raw) > maxArgsSize:
-		return value{}, errTooBig
-	case !utf8.Valid(raw):
-		return value{}, errNotUTF8
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	v, err := readJSON(dec, 0)
-	if err != nil {
-		return value{}, err
-	}
-	if dec.More() || dec.InputOffset() != int64(len(raw)) {
-		return value{}, errAfterJSON
-	}
-	return v, nil
-}
-
-func readJSON(dec *json.Decoder, depth int) (value, error) {
-	tok, err := dec.Token()
-	if err != nil {
-		return value{}, err
-	}
-	if depth > maxArgsDepth {
-		return value{}, errTooDeep
-	}
-	switch t := tok.(type) {
-	case bool:
-		return value{kind: kindBool, truth: t}, nil
-	case string:
-		return value{kind: kindString, text: t}, nil
-	case json.Number:
-		return numberValue(string(t))
-	case json.Delim:
-		return readNested(dec, t, depth)
-	default:
-		return value{}, nil
-	}
-}
-
-func numberValue(s string) (value, error) {
-	d, ok := parseDecimal(s)
-	if !ok {
-		return value{}, errNumber
-	}
-	return value{kind: kindNumber, num: d, text: s}, nil
-}
-
-func readNested(dec *json.Decoder, open json.Delim, depth int) (value, error) {
-	v := value{kind: kindArray}
-	var seen map[string]bool
-	if open == '{' {
-		v.kind, seen = kindObject, map[string]bool{}
-	}
-	for dec.More() {
-		if v.kind == kindObject {
-			tok, err := dec.Token()
-			if err != nil {
-				return v, err
-			}
-			name, _ := tok.(string)
-			if seen[name] {
-				return v, errTwice
-			}
-			seen[name] = true
-			v.names = append(v.names, name)
-		}
-		item, err := readJSON(dec, depth+1)
-		if err != nil {
-			return v, err
-		}
-		v.items = append(v.items, item)
-	}
-	_, err := dec.Token()
-	return v, err
 }
 
 // equal compares two values; unknown is part of neither.

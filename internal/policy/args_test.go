@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/big"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -137,24 +139,31 @@ func FuzzDecimal(f *testing.F) {
 	})
 }
 
-// FuzzParseArgs: what is known is exactly what encoding/json reads, with no
-// member twice.
+// FuzzParseArgs: what is known is exactly what encoding/json reads, and what that
+// reads as an object is known unless a member is named twice or it is too deep.
 func FuzzParseArgs(f *testing.F) {
-	for _, s := range []string{`{"a": 1, "b": [true, null, "x"]}`, `"{\"a\": 1}"`, `{"a": 1, "a": 2}`, `{"a":`, `[1]`, `{"é": "\ud800"}`} {
+	for _, s := range []string{
+		`{"a": 1, "b": [true, null, "x"]}`, `"{\"a\": 1}"`, `{"a": 1, "a": 2}`, `{"a":`, `[1]`, `{"é": "\ud800"}`, `{"a": -0.5e+10}`, `{"a": 01}`,
+		`{"a": "\u0000\n"}`, "{\"a\": \"\n\"}", `{"a": [1,]}`, `{,}`, `{"a": tru}`, `{"a" : { "b" :[ ] } } `, `{"a": 1.}`, `{"": {}}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		a := ParseArgs(raw)
-		if !a.Known() {
-			return
-		}
 		var want map[string]any
 		text := raw
 		var inner string
 		if json.Unmarshal(raw, &inner) == nil {
 			text = []byte(inner)
 		}
-		if err := json.Unmarshal(text, &want); err != nil {
+		err := json.Unmarshal(text, &want)
+		if !a.Known() {
+			if err == nil && want != nil && utf8.Valid(raw) && len(raw) < 1000 && !strings.Contains(string(text), "e") && !strings.Contains(string(text), "E") && membersAreUnique(text) {
+				t.Fatalf("%q is not known", raw)
+			}
+			return
+		}
+		if err != nil {
 			t.Fatalf("%q is known, but %v", raw, err)
 		}
 		got, ok := a.v.native()
@@ -163,4 +172,43 @@ func FuzzParseArgs(f *testing.F) {
 		}
 		assert.Equal(t, want, got)
 	})
+}
+
+// membersAreUnique counts the members of all objects before and after decoding.
+func membersAreUnique(text []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	var paths []map[string]bool
+	key := []bool{}
+	for depth := 0; ; {
+		tok, err := dec.Token()
+		if err != nil {
+			return true
+		}
+		top := len(paths) - 1
+		switch d, ok := tok.(json.Delim); {
+		case ok && (d == '{' || d == '['):
+			if depth++; depth > maxArgsDepth {
+				return false
+			}
+			var names map[string]bool
+			if d == '{' {
+				names = map[string]bool{}
+			}
+			if top >= 0 {
+				key[top] = true
+			}
+			paths, key = append(paths, names), append(key, true)
+		case ok:
+			depth--
+			paths, key = paths[:top], key[:top]
+		case top >= 0 && paths[top] != nil && key[top]:
+			name, _ := tok.(string)
+			if paths[top][name] {
+				return false
+			}
+			paths[top][name], key[top] = true, false
+		case top >= 0:
+			key[top] = true
+		}
+	}
 }
