@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build engine test race fuzz lint generate generate-check bench conformance stranger prices clean
+.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench conformance stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,10 @@ engine: build ## fetch the embedded ClickHouse engine, once
 test: build engine ## the whole test suite
 	go test ./...
 
+# Modules of their own, so that whoever takes a component of ours takes none of these.
+oracles: ## against others' implementations: Cedar for policy, Alertmanager's own API
+	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest; do echo "$$dir"; (cd "$$dir" && go test ./...) || exit 1; done
+
 race: engine ## the same under the race detector, without the end-to-end tests
 	go test -race $$(go list ./... | grep -v /test/)
 
@@ -41,12 +45,13 @@ lint: ## linters and formatting
 	$(TOOL) golangci-lint run ./...
 	$(TOOL) golangci-lint fmt --diff ./...
 
+COMPONENTS := extension receiver processor connector exporter
 generate: ## generated component code, metrics tables
-	go generate ./processor/... ./exporter/...
+	go generate $(COMPONENTS:%=./%/...)
 
 generate-check: generate ## fail where generated files are not committed
-	git diff --exit-code -- processor exporter
-	@test -z "$$(git status --porcelain -- processor exporter)" || { git status --short -- processor exporter; exit 1; }
+	git diff --exit-code -- $(COMPONENTS)
+	@test -z "$$(git status --porcelain -- $(COMPONENTS))" || { git status --short -- $(COMPONENTS); exit 1; }
 
 bench: ## nanoseconds and allocations a span
 	go test -run '^$$' -bench . -benchmem ./internal/genai ./internal/pricing ./internal/audit
