@@ -54,20 +54,21 @@ func (b bits) authority() Authority {
 
 // action is one tool call, in however many layers it shows.
 type action struct {
-	rec       *Record
-	act       Act
-	run       *run
-	same      []Ref
-	boundary  Boundary
-	authority Authority
-	codes     []Code
-	refusedBy []string
-	note      string
-	rule      string
-	finding   string
-	approval  string
-	decision  string
-	version   string
+	rec                       *Record
+	act                       Act
+	run                       *run
+	same                      []Ref
+	boundary                  Boundary
+	authority                 Authority
+	codes                     []Code
+	refusedBy                 []string
+	note                      string
+	rule, why, above          string
+	tool, operation, resource string // as resolved
+	finding                   string
+	approval                  string
+	decision                  string
+	version                   string
 }
 
 // judgeAction decides boundary and authority of one action.
@@ -125,13 +126,18 @@ func (j *judge) pathOf(a *action) (path []*edge, misnamed bool) {
 // boundary holds the action against the actor's own entry.
 func (j *judge) boundary(a *action, t int64) {
 	r := a.run
+	a.version = j.e.rights.Version(r.rec.Tenant, t)
+	a.tool, a.operation, a.resource = a.act.Tool, a.act.Operation, a.act.Resource
 	entry := j.e.rights.Entry(r.rec.Tenant, r.rec.Agent, t)
 	if entry == nil {
 		a.boundary = BoundaryUnregistered
 		return
 	}
 	ruling := entry.Judge(&a.act, t, j.approvals(a, t))
-	a.rule, a.version = ruling.Rule, ruling.Version
+	a.rule, a.why = ruling.Rule, ruling.Why
+	if ruling.Tool != "" {
+		a.tool, a.operation, a.resource = ruling.Tool, ruling.Operation, ruling.Resource
+	}
 	switch ruling.Verdict {
 	case True:
 		a.boundary = BoundaryRespected
@@ -216,6 +222,9 @@ func (j *judge) entryAllows(name string, e *edge, a *action, t int64) Tri {
 	ruling := entry.Judge(&a.act, t, j.approvals(a, t))
 	if ruling.Verdict == False {
 		a.refuse(refusal(&ruling, ConstraintViolated, ScopeEscalation), "registry:"+name)
+		if a.above == "" {
+			a.above = ruling.Why
+		}
 	}
 	return ruling.Verdict
 }

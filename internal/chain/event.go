@@ -110,8 +110,10 @@ type ActionView struct {
 	// Note is within_skew where the clock tolerance decided.
 	Note                         string
 	Rule, DecisionID, ApprovalID string
-	PolicyVersion                string
-	Revision                     int // from 1; 0 outside events
+	// Why says at what a rule failed, never with a value.
+	Why           string
+	PolicyVersion string
+	Revision      int // from 1; 0 outside events
 }
 
 // State is that of a chain.
@@ -173,6 +175,9 @@ type Finding struct {
 	Rule          string
 	PolicyVersion string
 }
+
+// Parts are what makes the id of the finding besides type and tenant.
+func (f *Finding) Parts() []string { return []string{f.Chain, f.Accused.String(), f.Cause} }
 
 // key identifies a finding.
 type findingKey struct {

@@ -10,6 +10,9 @@ type noRegistry struct{}
 // Entry implements Rights.
 func (noRegistry) Entry(string, string, int64) Entry { return noEntry{} }
 
+// Version implements Rights.
+func (noRegistry) Version(string, int64) string { return "" }
+
 type noEntry struct{}
 
 // Judge implements Entry.

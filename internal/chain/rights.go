@@ -8,6 +8,8 @@ type Rights interface {
 	// Entry returns the entry of an agent in the registry in force at a time
 	// (Unix nanoseconds), nil if it has none.
 	Entry(tenant, agent string, at int64) Entry
+	// Version names the registry in force at a time, "" if there is none.
+	Version(tenant string, at int64) string
 }
 
 // Entry is what the registry says of one agent.
@@ -93,6 +95,8 @@ type Ruling struct {
 	// Finding is the type of the boundary finding where Verdict is False; Rule
 	// the rule that decided.
 	Finding, Rule string
-	// Version is that of the registry.
-	Version string
+	// Why says in words at what the rule failed, never with a value.
+	Why string
+	// Tool, Operation and Resource are as they were resolved.
+	Tool, Operation, Resource string
 }

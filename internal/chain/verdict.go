@@ -43,6 +43,7 @@ func (j *judge) note(c *component, r *run, code Code, accused Ref, cause, detail
 	}
 	if r != nil {
 		f.Run, f.Agent, f.Session, f.Principal = r.rec.Ref, r.rec.Agent, r.rec.Session, r.principal.String()
+		f.PolicyVersion = j.e.rights.Version(r.rec.Tenant, r.rec.Start)
 	}
 	f.Message = sentence(info.says, r, detail)
 	if k := f.key(); !c.noted[k] {
@@ -242,7 +243,10 @@ func (j *judge) cycleFinding(c *component) {
 func (j *judge) actionFindings(c *component, a *action) {
 	from := len(j.findings)
 	for _, code := range a.codes {
-		detail := a.act.Tool
+		detail := a.tool
+		if why := a.reasonText(); why != "" {
+			detail += ": " + why
+		}
 		if len(a.refusedBy) > 0 {
 			detail += ", refused by " + strings.Join(a.refusedBy, ", ")
 		}

@@ -12,7 +12,7 @@ func (j *judge) runView(r *run) RunView {
 		Tenant: r.rec.Tenant, Session: r.rec.Session, Start: r.rec.Start, End: r.rec.End,
 		Chain: r.chain, Root: r.root, Segment: r.segment.rec.Ref, Depth: r.depth, Principal: r.principal,
 		Delegation: r.delegation(), Ancestors: j.agentsAbove(r), Codes: slices.Clone(r.codes),
-		DroppedLinks: r.rec.Run.Dropped,
+		DroppedLinks: r.rec.Run.Dropped, PolicyVersion: j.e.rights.Version(r.rec.Tenant, r.rec.Start),
 	}
 	return v
 }
@@ -97,10 +97,10 @@ func (j *judge) edgeView(e *edge) EdgeView {
 
 func (j *judge) actionView(a *action) ActionView {
 	v := ActionView{
-		Span: a.rec.Ref, Run: a.run.rec.Ref, Chain: a.run.chain, Agent: a.run.rec.Agent, Tool: a.act.Tool, Operation: a.act.Operation,
-		Resource: a.act.Resource, Start: a.rec.Start, Same: slices.Clone(a.same), Boundary: a.boundary, Authority: a.authority,
+		Span: a.rec.Ref, Run: a.run.rec.Ref, Chain: a.run.chain, Agent: a.run.rec.Agent, Tool: a.tool, Operation: a.operation,
+		Resource: a.resource, Start: a.rec.Start, Same: slices.Clone(a.same), Boundary: a.boundary, Authority: a.authority,
 		Codes: slices.Clone(a.codes), RefusedBy: slices.Clone(a.refusedBy), Note: a.note, Rule: a.rule, DecisionID: a.decision,
-		ApprovalID: a.approval, PolicyVersion: a.version,
+		ApprovalID: a.approval, PolicyVersion: a.version, Why: a.reasonText(),
 	}
 	for r, hops := a.run, 0; r != nil && len(r.path) == 1 && hops < j.e.opts.MaxDepth+1; hops++ {
 		if r.path[0].id != "" {
@@ -110,6 +110,18 @@ func (j *judge) actionView(a *action) ActionView {
 	}
 	slices.Reverse(v.Path)
 	return v
+}
+
+// reasonText says at what the rules failed, the agent's own first.
+func (a *action) reasonText() string {
+	switch {
+	case a.why != "" && a.above != "" && a.why != a.above:
+		return a.why + "; above: " + a.above
+	case a.why != "":
+		return a.why
+	default:
+		return a.above
+	}
 }
 
 func (j *judge) chainView(c *component, s *chainState) ChainView {

@@ -40,6 +40,8 @@ func (w *worldT) Entry(_, agent string, _ int64) chain.Entry {
 	return nil
 }
 
+func (w *worldT) Version(string, int64) string { return "v1" }
+
 // may says whether the agent's own entry allows a tool with an amount, and
 // whether only the amount is too high.
 func (a *agentT) may(tool, amount string) (ok chain.Tri, fine bool) {

@@ -228,6 +228,9 @@ func limits(p *chain.Page) []entry {
 		if len(a.RefusedBy) > 0 {
 			text += ", refused by " + strings.Join(a.RefusedBy, ", ")
 		}
+		if a.Why != "" {
+			text += ": " + a.Why
+		}
 		if a.Note != "" {
 			text += " (" + a.Note + ")"
 		}

@@ -4,6 +4,7 @@ package policyrights
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -59,6 +60,14 @@ func (r *Rights) Entry(_, agent string, at int64) chain.Entry {
 		r.entries[a] = e
 	}
 	return e
+}
+
+// Version implements chain.Rights.
+func (r *Rights) Version(_ string, at int64) string {
+	if reg, _ := r.history.At(time.Unix(0, at)); reg != nil {
+		return reg.Version()
+	}
+	return ""
 }
 
 // entry is one agent in one version of the registry.
@@ -140,9 +149,13 @@ func (e *entry) Judge(a *chain.Act, at int64, approved chain.ApprovalFunc) chain
 	res := &e.r.result
 	e.a.Judge(q, res)
 	p.approved = nil
-	out := chain.Ruling{Constraint: res.ConstraintOnly(), Finding: res.Finding, Version: e.version}
+	out := chain.Ruling{Constraint: res.ConstraintOnly(), Finding: res.Finding}
+	out.Tool, out.Operation, out.Resource = q.Resolved()
 	if res.Rule != nil {
 		out.Rule = res.Rule.ID()
+	}
+	if res.Verdict != policy.Respected {
+		out.Why = strings.TrimSpace(strings.Join([]string{res.Failed.String(), res.Arg, string(res.Reason)}, " "))
 	}
 	switch res.Verdict {
 	case policy.Respected:
