@@ -1,0 +1,42 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Run judges the case and returns what differs from what it expects, one line
+// each.
+func (c *Case) Run(r *Registry) (Result, []string) {
+	q := c.Request
+	var out Result
+	r.Agent(c.Agent).Judge(&q, &out)
+	var diff []string
+	note := func(what, got, want string) {
+		if want != "" && got != want {
+			diff = append(diff, fmt.Sprintf("%s is %s, want %s", what, orNone(got), want))
+		}
+	}
+	rule := "-"
+	if out.Rule != nil {
+		rule = out.Rule.ID()
+	}
+	w := &c.Want
+	note("effect", string(out.Effect), string(w.Effect))
+	note("answer", string(out.Answer), string(w.Answer))
+	note("verdict", string(out.Verdict), string(w.Verdict))
+	note("reason", string(out.Reason), string(w.Reason))
+	note("finding", out.Finding, w.Finding)
+	note("rule", rule, w.Rule)
+	if w.Missing != nil {
+		note("missing", strings.Join(out.Missing.Paths(), ","), strings.Join(w.Missing, ","))
+	}
+	return out, diff
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
