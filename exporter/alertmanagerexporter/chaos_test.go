@@ -44,7 +44,7 @@ func chaos(t *testing.T, r *rand.Rand) {
 		}
 		switch r.IntN(8) {
 		case 0:
-			g.disk.left = 1 + r.IntN(4) // it breaks soon
+			g.disk.breakAfter(1 + r.IntN(4))
 		case 1:
 			g.kill()
 			g.start()

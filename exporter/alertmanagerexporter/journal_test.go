@@ -59,7 +59,7 @@ func TestCrashAtAnyOperation(t *testing.T) {
 		d := newDisk()
 		j, state := open(t, d)
 		for range 4 {
-			d.left = 1 + r.IntN(40)
+			d.breakAfter(1 + r.IntN(40))
 			after := []map[string]string{maps.Clone(state)} // states that may be loaded
 			for {
 				changes := []alerts.Change{{Key: fmt.Sprint("k", r.IntN(8)), Value: json.RawMessage(strconv.Itoa(r.IntN(1_000_000)))}}
