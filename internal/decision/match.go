@@ -1,0 +1,182 @@
+package decision
+
+import "time"
+
+// joinKey joins decisions and deeds. What is not set is not part of it.
+type joinKey struct {
+	by     joinBy
+	tenant string
+	a, b   string
+	trace  [16]byte
+	span   [8]byte
+	slot   int64 // of a window: its number
+}
+
+type joinBy uint8
+
+// The keys, strongest first: the first that both sides have decides.
+const (
+	byDecision joinBy = iota
+	byCall
+	byParent
+	byWindow
+)
+
+func (m *Matcher) decisionKeys(k *Known) []joinKey {
+	out := make([]joinKey, 0, byWindow+1)
+	out = append(out, joinKey{by: byDecision, tenant: k.Tenant, a: k.ID})
+	if k.CallID != "" {
+		out = append(out, joinKey{by: byCall, tenant: k.Tenant, a: k.CallID})
+	}
+	if k.Trace != [16]byte{} && k.Parent != [8]byte{} {
+		out = append(out, joinKey{by: byParent, tenant: k.Tenant, trace: k.Trace, span: k.Parent})
+	}
+	if k.Agent != "" && k.Tool != "" {
+		out = append(out, joinKey{by: byWindow, tenant: k.Tenant, a: k.Agent, b: k.Tool + "\x00" + k.ArgsDigest, slot: m.slot(k.At)})
+	}
+	return out
+}
+
+func (m *Matcher) deedKeys(x *Deed) []joinKey {
+	out := make([]joinKey, 0, byWindow+3)
+	if x.DecisionID != "" {
+		out = append(out, joinKey{by: byDecision, tenant: x.Tenant, a: x.DecisionID})
+	}
+	if x.CallID != "" {
+		out = append(out, joinKey{by: byCall, tenant: x.Tenant, a: x.CallID})
+	}
+	if x.Trace != [16]byte{} && x.Parent != [8]byte{} {
+		out = append(out, joinKey{by: byParent, tenant: x.Tenant, trace: x.Trace, span: x.Parent})
+	}
+	if x.Agent != "" && x.Tool != "" {
+		for i := int64(-1); i <= 1; i++ {
+			out = append(out, joinKey{by: byWindow, tenant: x.Tenant, a: x.Agent, b: x.Tool + "\x00" + x.ArgsDigest, slot: m.slot(x.Start) + i})
+		}
+	}
+	return out
+}
+
+func (m *Matcher) slot(t time.Time) int64 { return t.UnixNano() / int64(m.opts.Window) }
+
+// judge holds a deed against the decisions that are known now, and appends a
+// match where that says something new.
+func (m *Matcher) judge(x *deed, out []Match) []Match {
+	next := Match{Deed: x.Deed, Done: true}
+	fits, crowd := m.fitting(x)
+	switch {
+	case crowd:
+		next.State = Ambiguous
+	case len(fits) > 0:
+		next.State, next.Decision, next.ArgsChecked = weigh(x, fits)
+	case !x.settled || !x.Required || x.last.State != "":
+		return out
+	default:
+		next.State = ExecutedWithoutDecision
+	}
+	if next.State == ArgsDiffer {
+		next.Rule = string(ArgsDiffer)
+	}
+	for _, d := range fits {
+		d.followed = true
+	}
+	if x.last.State == next.State && x.last.Decision.ID == next.Decision.ID {
+		return out
+	}
+	x.last = next
+	return append(out, next)
+}
+
+// fitting returns the decisions that may be about the deed, by the strongest key
+// that finds any. crowd says that they are more than anybody can tell apart.
+func (m *Matcher) fitting(x *deed) (out []*known, crowd bool) {
+	found := joinBy(0)
+	for _, j := range m.deedKeys(&x.Deed) {
+		if len(out) > 0 && j.by != found {
+			break
+		}
+		list := m.byKey[j]
+		if j.by >= byParent && len(list) > maxFits {
+			m.crowded++
+			return nil, true
+		}
+		for _, d := range list {
+			if m.fits(j.by, d, x) {
+				out, found = append(out, d), j.by
+			}
+		}
+	}
+	if len(out) > 1 && found == byCall {
+		// One call asked about again, as after an approval: the last answer before it
+		// began is what counts.
+		out = []*known{last(out, x.Start.Add(m.opts.Skew))}
+	}
+	return out, false
+}
+
+// fits holds a decision against a deed that shares a key. A weaker key needs more
+// to agree, and never joins two different calls.
+func (m *Matcher) fits(by joinBy, d *known, x *deed) bool {
+	if by == byDecision || by == byCall {
+		return true
+	}
+	if d.CallID != "" && x.CallID != "" && d.CallID != x.CallID {
+		return false
+	}
+	if by == byParent {
+		return (d.Tool == "" || x.Tool == "" || d.Tool == x.Tool) && (d.Agent == "" || x.Agent == "" || d.Agent == x.Agent)
+	}
+	apart := x.Start.Sub(d.At)
+	return d.ArgsDigest == x.ArgsDigest && apart <= m.opts.Window && apart >= -m.opts.Window
+}
+
+// last returns the newest decision before a time, else the oldest after it; of
+// equally old ones that with the greater id.
+func last(ds []*known, start time.Time) *known {
+	var best *known
+	for _, d := range ds {
+		switch {
+		case best == nil:
+			best = d
+		case !d.At.After(start) && (best.At.After(start) || newer(d, best)):
+			best = d
+		case d.At.After(start) && best.At.After(start) && newer(best, d):
+			best = d
+		}
+	}
+	return best
+}
+
+func newer(d, than *known) bool {
+	return d.At.After(than.At) || d.At.Equal(than.At) && d.ID > than.ID
+}
+
+// weigh says how a deed fits decisions: what all of them say alike, else nobody
+// knows.
+func weigh(x *deed, ds []*known) (State, Known, bool) {
+	state, checked := one(x, ds[0])
+	best := ds[0]
+	for _, d := range ds[1:] {
+		s, c := one(x, d)
+		if s != state {
+			return Ambiguous, Known{}, false
+		}
+		checked = checked && c
+		if d.ID < best.ID {
+			best = d
+		}
+	}
+	return state, best.Known, checked
+}
+
+func one(x *deed, d *known) (State, bool) {
+	switch {
+	case d.Answered == Deny, d.Answered == Halt, d.Answered == Ask && !d.approved && !d.AskedUser:
+		return DeniedButExecuted, false
+	case d.ArgsDigest == "" || x.ArgsDigest == "":
+		return Agreed, false
+	case d.ArgsDigest != x.ArgsDigest:
+		return ArgsDiffer, true
+	default:
+		return Agreed, true
+	}
+}
