@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/ClickHouse/ch-go/proto"
 )
@@ -23,6 +24,17 @@ type column[R any] struct {
 		Reset()
 	}
 	add func(r *R)
+	// low is set where the column is a LowCardinality of a field of R, which is at
+	// offset; then there is no add.
+	low    *colLow
+	offset uintptr
+}
+
+// lowField is a field that goes into a LowCardinality column. Half of all columns
+// are of this kind: they are filled without a call for each.
+type lowField struct {
+	column *colLow
+	offset uintptr
 }
 
 // block collects rows of one table as typed columns, reused from batch to batch.
@@ -33,7 +45,9 @@ type block[R any] struct {
 	columns []column[R]
 	hashed  int
 	rows    int
-	raw     []byte // content that is hashed but not stored, see Row.Start
+	lows    []lowField
+	adds    []func(r *R) // of the other columns
+	raw     []byte       // content that is hashed but not stored, see Row.Start
 	buf     proto.Buffer
 	batchID *proto.ColFixedStr16
 	rowIx   *proto.ColUInt32
@@ -60,10 +74,26 @@ func (b *block[R]) reset() {
 }
 
 func (b *block[R]) append(r *R) {
-	for i := range b.columns {
-		b.columns[i].add(r)
+	for i := range b.lows {
+		f := &b.lows[i]
+		f.column.Append(*(*string)(unsafe.Add(unsafe.Pointer(r), f.offset)))
+	}
+	for _, add := range b.adds {
+		add(r)
 	}
 	b.rows++
+}
+
+// ready is called once, when the block has its columns.
+func (b *block[R]) ready() *block[R] {
+	for i := range b.columns {
+		if c := &b.columns[i]; c.low != nil {
+			b.lows = append(b.lows, lowField{c.low, c.offset})
+		} else {
+			b.adds = append(b.adds, c.add)
+		}
+	}
+	return b
 }
 
 // finish encodes the block, gives every row its ledger coordinates and returns
@@ -136,49 +166,60 @@ func (b *block[R]) hashUint64(v uint64) { b.raw = binary.LittleEndian.AppendUint
 
 // The kinds of columns. Each takes the accessor that reads a row.
 
-func lowCard[R any](name string, get func(*R) string) column[R] {
+// lowCard takes an accessor that points at a field of the row.
+func lowCard[R any](name string, field func(*R) *string) column[R] {
+	c, row := newColLow(), new(R)
+	offset := uintptr(unsafe.Pointer(field(row))) - uintptr(unsafe.Pointer(row))
+	if offset >= unsafe.Sizeof(*row) {
+		panic("column " + name + " does not point into its row") // a mistake in a list of columns
+	}
+	return column[R]{name: name, data: c, low: c, offset: offset}
+}
+
+// noText is a LowCardinality column that nothing fills yet.
+func noText[R any](name string) column[R] {
 	c := newColLow()
-	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(*R) { c.Append("") }}
 }
 
 func text[R any](name string, get func(*R) string) column[R] {
 	c := new(colText)
-	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
 }
 
 func fixed16[R any](name string, get func(*R) [16]byte) column[R] {
 	c := new(proto.ColFixedStr16)
-	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
 }
 
 func nanos[R any](name string, get func(*R) int64) column[R] {
 	c := new(proto.ColDateTime64).WithPrecision(proto.PrecisionNano).WithLocation(time.UTC)
-	return column[R]{name, c, func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
 }
 
 func millis[R any](name string, get func(*R) int64) column[R] {
 	c := new(proto.ColDateTime64).WithPrecision(proto.PrecisionMilli).WithLocation(time.UTC)
-	return column[R]{name, c, func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
 }
 
 func u64[R any](name string, get func(*R) uint64) column[R] {
 	c := new(proto.ColUInt64)
-	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
 }
 
 func u32[R any](name string, get func(*R) uint32) column[R] {
 	c := new(proto.ColUInt32)
-	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
 }
 
 func u16[R any](name string, get func(*R) uint16) column[R] {
 	c := new(proto.ColUInt16)
-	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
 }
 
 func flag[R any](name string, get func(*R) bool) column[R] {
 	c := new(proto.ColUInt8)
-	return column[R]{name, c, func(r *R) {
+	return column[R]{name: name, data: c, add: func(r *R) {
 		var v uint8
 		if get(r) {
 			v = 1
@@ -189,17 +230,17 @@ func flag[R any](name string, get func(*R) bool) column[R] {
 
 func count[R any](name string, get func(*R) Count) column[R] {
 	c := proto.NewColNullable[uint64](new(proto.ColUInt64))
-	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
 }
 
 func decimal[R any](name string, get func(*R) Decimal) column[R] {
 	c := &colDecimal{ColNullable: *proto.NewColNullable[proto.Decimal128](new(proto.ColDecimal128))}
-	return column[R]{name, c, func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
 }
 
 func mapping[R any](name string, get func(*R) []Attr) column[R] {
 	c := &colMap{keys: newColLow()}
-	return column[R]{name, c, func(r *R) { c.append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }}
 }
 
 // colDecimal is Nullable(Decimal(38, 12)): the library's Decimal128 does not

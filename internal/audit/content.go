@@ -31,18 +31,19 @@ type ContentRow struct {
 
 func newContents() *block[ContentRow] {
 	content := []column[ContentRow]{
-		lowCard("tenant_id", func(r *ContentRow) string { return r.Tenant }),
+		lowCard("tenant_id", func(r *ContentRow) *string { return &r.Tenant }),
 		text("digest", func(r *ContentRow) string { return r.Digest }),
-		lowCard("role", func(r *ContentRow) string { return r.Role }),
-		lowCard("media_type", func(*ContentRow) string { return "" }),
+		lowCard("role", func(r *ContentRow) *string { return &r.Role }),
+		noText[ContentRow]("media_type"),
 		text("salt", func(r *ContentRow) string { return r.Salt }),
 		text("body", func(r *ContentRow) string { return r.Body }),
 		u64("body_bytes", func(r *ContentRow) uint64 { return r.Bytes }),
 	}
-	return &block[ContentRow]{
+	b := &block[ContentRow]{
 		table: "content", hashed: len(content), batchID: new(proto.ColFixedStr16), rowIx: new(proto.ColUInt32),
 		columns: slices.Concat(content, []column[ContentRow]{millis("ts", func(r *ContentRow) int64 { return r.TS })}),
 	}
+	return b.ready()
 }
 
 // addContent stores a value of an attribute by its salted digest. The salt is

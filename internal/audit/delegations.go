@@ -58,20 +58,20 @@ type ChainRow struct {
 // recordBlock puts the common columns around those of the table.
 func recordBlock[R any](table string, of func(*R) *recordRow, own []column[R]) *block[R] {
 	content := append([]column[R]{
-		lowCard("tenant_id", func(r *R) string { return of(r).Tenant }),
+		lowCard("tenant_id", func(r *R) *string { return &of(r).Tenant }),
 		text("chain_id", func(r *R) string { return of(r).ChainID }),
 		u64("revision", func(r *R) uint64 { return of(r).Revision }),
 		text("supersedes", func(r *R) string { return of(r).Supersedes }),
 		lowCards("reasons", func(r *R) []string { return of(r).Reasons }),
 		text("principal_id", func(r *R) string { return of(r).PrincipalID }),
-		lowCard("principal_type", func(r *R) string { return of(r).PrincipalType }),
-		lowCard("principal_grade", func(r *R) string { return of(r).PrincipalGrade }),
+		lowCard("principal_type", func(r *R) *string { return &of(r).PrincipalType }),
+		lowCard("principal_grade", func(r *R) *string { return &of(r).PrincipalGrade }),
 		mapping("extra", func(r *R) []Attr { return of(r).Extra }),
 		u32("attrs_truncated", func(r *R) uint32 { return of(r).Truncated }),
 	}, own...)
 	return newBlock(table, content, []column[R]{
 		nanos("recorded_at", func(r *R) int64 { return of(r).TS }),
-		lowCard("ts_quality", func(r *R) string { return of(r).TSQuality }),
+		lowCard("ts_quality", func(r *R) *string { return &of(r).TSQuality }),
 		nanos("observed_at", func(r *R) int64 { return of(r).Observer }),
 	})
 }
@@ -79,14 +79,14 @@ func recordBlock[R any](table string, of func(*R) *recordRow, own []column[R]) *
 func newDelegations() *block[EdgeRow] {
 	return recordBlock("delegations", func(r *EdgeRow) *recordRow { return &r.recordRow }, []column[EdgeRow]{
 		text("edge_id", func(r *EdgeRow) string { return r.EdgeID }),
-		lowCard("kind", func(r *EdgeRow) string { return r.Kind }),
-		lowCard("grade", func(r *EdgeRow) string { return r.Grade }),
-		lowCard("authority", func(r *EdgeRow) string { return r.Authority }),
+		lowCard("kind", func(r *EdgeRow) *string { return &r.Kind }),
+		lowCard("grade", func(r *EdgeRow) *string { return &r.Grade }),
+		lowCard("authority", func(r *EdgeRow) *string { return &r.Authority }),
 		count("depth", func(r *EdgeRow) Count { return r.Depth }),
 		text("delegator_run_id", func(r *EdgeRow) string { return r.DelegatorRun }),
-		lowCard("delegator_id", func(r *EdgeRow) string { return r.Delegator }),
+		lowCard("delegator_id", func(r *EdgeRow) *string { return &r.Delegator }),
 		text("delegatee_run_id", func(r *EdgeRow) string { return r.DelegateeRun }),
-		lowCard("delegatee_id", func(r *EdgeRow) string { return r.Delegatee }),
+		lowCard("delegatee_id", func(r *EdgeRow) *string { return &r.Delegatee }),
 		text("trace_id", func(r *EdgeRow) string { return r.TraceID }),
 		text("span_id", func(r *EdgeRow) string { return r.SpanID }),
 		text("delegation_id", func(r *EdgeRow) string { return r.DelegationID }),
@@ -101,7 +101,7 @@ func newDelegations() *block[EdgeRow] {
 		instant("expires_at", func(r *EdgeRow) Time { return r.ExpiresAt }),
 		instant("revoked_at", func(r *EdgeRow) Time { return r.RevokedAt }),
 		count("max_depth", func(r *EdgeRow) Count { return r.MaxDepth }),
-		lowCard("credential_type", func(r *EdgeRow) string { return r.CredentialType }),
+		lowCard("credential_type", func(r *EdgeRow) *string { return &r.CredentialType }),
 		text("credential_digest", func(r *EdgeRow) string { return r.CredentialDigest }),
 	})
 }
@@ -110,31 +110,31 @@ func newRuns() *block[RunRow] {
 	return recordBlock("runs", func(r *RunRow) *recordRow { return &r.recordRow }, []column[RunRow]{
 		text("run_id", func(r *RunRow) string { return r.RunID }),
 		count("depth", func(r *RunRow) Count { return r.Depth }),
-		lowCard("agent_id", func(r *RunRow) string { return r.AgentID }),
-		lowCard("agent_name", func(r *RunRow) string { return r.AgentName }),
-		lowCard("agent_version", func(r *RunRow) string { return r.AgentVersion }),
+		lowCard("agent_id", func(r *RunRow) *string { return &r.AgentID }),
+		lowCard("agent_name", func(r *RunRow) *string { return &r.AgentName }),
+		lowCard("agent_version", func(r *RunRow) *string { return &r.AgentVersion }),
 		text("session_id", func(r *RunRow) string { return r.Session }),
-		lowCard("project_id", func(r *RunRow) string { return r.Project }),
-		lowCard("workload", func(r *RunRow) string { return r.Workload }),
+		lowCard("project_id", func(r *RunRow) *string { return &r.Project }),
+		lowCard("workload", func(r *RunRow) *string { return &r.Workload }),
 		text("trace_id", func(r *RunRow) string { return r.TraceID }),
 		text("span_id", func(r *RunRow) string { return r.SpanID }),
 		instant("started_at", func(r *RunRow) Time { return r.Start }),
 		instant("ended_at", func(r *RunRow) Time { return r.End }),
 		count("dropped_links", func(r *RunRow) Count { return r.DroppedLinks }),
 		flag("orphan", func(r *RunRow) bool { return r.Orphan }),
-		lowCard("authority", func(r *RunRow) string { return r.Authority }),
+		lowCard("authority", func(r *RunRow) *string { return &r.Authority }),
 	})
 }
 
 func newChains() *block[ChainRow] {
 	return recordBlock("chains", func(r *ChainRow) *recordRow { return &r.recordRow }, []column[ChainRow]{
 		text("superseded_by", func(r *ChainRow) string { return r.SupersededBy }),
-		lowCard("state", func(r *ChainRow) string { return r.State }),
-		lowCard("verdict", func(r *ChainRow) string { return r.Verdict }),
-		lowCard("grade", func(r *ChainRow) string { return r.Grade }),
+		lowCard("state", func(r *ChainRow) *string { return &r.State }),
+		lowCard("verdict", func(r *ChainRow) *string { return &r.Verdict }),
+		lowCard("grade", func(r *ChainRow) *string { return &r.Grade }),
 		count("depth", func(r *ChainRow) Count { return r.Depth }),
 		text("root_run_id", func(r *ChainRow) string { return r.RootRun }),
-		lowCard("root_agent_id", func(r *ChainRow) string { return r.RootAgent }),
+		lowCard("root_agent_id", func(r *ChainRow) *string { return &r.RootAgent }),
 		count("runs", func(r *ChainRow) Count { return r.Runs }),
 		count("edges", func(r *ChainRow) Count { return r.Edges }),
 		instant("first_at", func(r *ChainRow) Time { return r.First }),

@@ -31,21 +31,21 @@ type FindingRow struct {
 
 func newFindingEvents() *block[FindingRow] {
 	content := []column[FindingRow]{
-		lowCard("tenant_id", func(r *FindingRow) string { return r.Tenant }),
+		lowCard("tenant_id", func(r *FindingRow) *string { return &r.Tenant }),
 		text("finding_id", func(r *FindingRow) string { return r.ID }),
-		lowCard("type", func(r *FindingRow) string { return r.Type }),
-		lowCard("severity", func(r *FindingRow) string { return r.Severity }),
-		lowCard("state", func(r *FindingRow) string { return r.State }),
+		lowCard("type", func(r *FindingRow) *string { return &r.Type }),
+		lowCard("severity", func(r *FindingRow) *string { return &r.Severity }),
+		lowCard("state", func(r *FindingRow) *string { return &r.State }),
 		text("message", func(r *FindingRow) string { return r.Message }),
 		text("key", func(r *FindingRow) string { return r.Key }),
 		lowCards("controls", func(r *FindingRow) []string { return r.Controls }),
-		lowCard("agent_id", func(r *FindingRow) string { return r.AgentID }),
+		lowCard("agent_id", func(r *FindingRow) *string { return &r.AgentID }),
 		text("session_id", func(r *FindingRow) string { return r.Session }),
-		lowCard("project_id", func(r *FindingRow) string { return r.Project }),
+		lowCard("project_id", func(r *FindingRow) *string { return &r.Project }),
 		text("principal_id", func(r *FindingRow) string { return r.Principal }),
-		lowCard("service_name", func(r *FindingRow) string { return r.Service }),
-		lowCard("rule", func(r *FindingRow) string { return r.Rule }),
-		lowCard("policy_version", func(r *FindingRow) string { return r.PolicyVersion }),
+		lowCard("service_name", func(r *FindingRow) *string { return &r.Service }),
+		lowCard("rule", func(r *FindingRow) *string { return &r.Rule }),
+		lowCard("policy_version", func(r *FindingRow) *string { return &r.PolicyVersion }),
 		text("trace_id", func(r *FindingRow) string { return r.TraceID }),
 		text("span_id", func(r *FindingRow) string { return r.SpanID }),
 		decimal("observed_value", func(r *FindingRow) Decimal { return r.Observed }),
@@ -61,7 +61,7 @@ func newFindingEvents() *block[FindingRow] {
 	}
 	written := []column[FindingRow]{
 		nanos("ts", func(r *FindingRow) int64 { return r.TS }),
-		lowCard("ts_quality", func(r *FindingRow) string { return r.TSQuality }),
+		lowCard("ts_quality", func(r *FindingRow) *string { return &r.TSQuality }),
 		nanos("observed_at", func(r *FindingRow) int64 { return r.Observer }),
 	}
 	return newBlock("finding_events", content, written)
@@ -86,11 +86,11 @@ type ConfigRow struct {
 
 func newConfigVersions() *block[ConfigRow] {
 	content := []column[ConfigRow]{
-		lowCard("tenant_id", func(r *ConfigRow) string { return r.Tenant }),
-		lowCard("kind", func(r *ConfigRow) string { return r.Kind }),
+		lowCard("tenant_id", func(r *ConfigRow) *string { return &r.Tenant }),
+		lowCard("kind", func(r *ConfigRow) *string { return &r.Kind }),
 		text("version", func(r *ConfigRow) string { return r.Version }),
 		text("previous", func(r *ConfigRow) string { return r.Previous }),
-		lowCard("component", func(r *ConfigRow) string { return r.Component }),
+		lowCard("component", func(r *ConfigRow) *string { return &r.Component }),
 		texts("changed_keys", func(r *ConfigRow) []string { return r.Keys }),
 		texts("files", func(r *ConfigRow) []string { return r.Files }),
 		text("by_principal", func(r *ConfigRow) string { return r.By }),
@@ -106,7 +106,7 @@ func newConfigVersions() *block[ConfigRow] {
 	}
 	written := []column[ConfigRow]{
 		nanos("ts", func(r *ConfigRow) int64 { return r.TS }),
-		lowCard("ts_quality", func(r *ConfigRow) string { return r.TSQuality }),
+		lowCard("ts_quality", func(r *ConfigRow) *string { return &r.TSQuality }),
 		nanos("observed_at", func(r *ConfigRow) int64 { return r.Observer }),
 	}
 	return newBlock("config_versions", content, written)

@@ -28,11 +28,16 @@ func newColLow() *colLow { return &colLow{number: map[string]uint32{}} }
 // Append adds a row. The column refers to v until it is reset.
 func (c *colLow) Append(v string) {
 	if c.rows == 0 || v != c.last {
-		c.last = v
-		c.runs = append(c.runs, lowRun{key: c.find(v)})
+		c.begin(v)
 	}
 	c.rows++
 	c.runs[len(c.runs)-1].n++
+}
+
+// begin starts a run. It is apart so that Append is inlined.
+func (c *colLow) begin(v string) {
+	c.last = v
+	c.runs = append(c.runs, lowRun{key: c.find(v)})
 }
 
 func (c *colLow) find(v string) uint32 {

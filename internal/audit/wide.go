@@ -106,5 +106,5 @@ func (c *colTime) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
 
 func instant[R any](name string, get func(*R) Time) column[R] {
 	c := newColTime()
-	return column[R]{name, c, func(r *R) { c.append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }}
 }
