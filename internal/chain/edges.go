@@ -19,6 +19,7 @@ func (j *judge) connect() {
 		j.hintEdges(r)
 	}
 	j.pairHandOvers()
+	j.resumptions()
 	for _, r := range j.runs {
 		for _, e := range r.edges {
 			j.grantEdge(e)
@@ -353,9 +354,36 @@ func (j *judge) pairHandOvers() {
 				a.by == r || r.isAbove(a.by) || a.rec.Tenant != r.rec.Tenant || !sameName(a.rec.Agent, r.rec) {
 				continue
 			}
-			a.used = true
+			a.used, a.to = true, r
 			j.pair(a, r)
 			break
+		}
+	}
+}
+
+// resumptions joins a run with the earlier run of its agent that handed control
+// over: what it was handed to has given it back, which most emitters show by
+// nothing but the order.
+func (j *judge) resumptions() {
+	for _, r := range j.runs {
+		if len(r.edges) > 0 || r.upMissing || r.rec.Agent == "" {
+			continue
+		}
+		var before, between *run
+		for k := range j.asks {
+			a := &j.asks[k]
+			if a.by == r || a.by.rec.Agent != r.rec.Agent || a.by.rec.Tenant != r.rec.Tenant || a.by.up != r.up || a.to == nil ||
+				a.rec.Mode != Transfer || a.by.rec.Ref.Trace != r.rec.Ref.Trace || a.to.rec.Start > r.rec.Start || !earlier(a.by.rec, r.rec) {
+				continue
+			}
+			if before == nil || earlier(before.rec, a.by.rec) {
+				before, between = a.by, a.to
+			}
+		}
+		if before != nil {
+			r.edges = append(r.edges,
+				j.edge(edge{from: before, to: r, kind: Resume, grade: Correlated}),
+				j.edge(edge{from: between, to: r, kind: Join, grade: Inferred}))
 		}
 	}
 }

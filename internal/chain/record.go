@@ -23,6 +23,10 @@ const (
 	HandsOver
 	// Acts is a tool call. With a target it is an agent tool, and delegates.
 	Acts
+	// Steps is a step of a workflow that bears a name (Run.Name). It opens a run
+	// if it bears the name of the agent that it says it belongs to, or that a step
+	// below it does: some frameworks write no agent spans.
+	Steps
 )
 
 // Record is what is kept of one span. The engine keeps records that it is given;
@@ -56,8 +60,9 @@ type Record struct {
 	Hints []Hint
 
 	// Only while the record's group is judged.
-	run   *run
-	layer *action
+	run      *run
+	layer    *action
+	promoted bool // a step that stands for an agent
 }
 
 // Opening is what an agent span says of the run it opens.

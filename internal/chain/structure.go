@@ -36,6 +36,7 @@ type judge struct {
 type ask struct {
 	rec  *Record
 	by   *run
+	to   *run // that was found by order
 	used bool
 }
 
@@ -56,12 +57,36 @@ func (j *judge) structure() {
 		if len(t.nodes) == 0 {
 			continue
 		}
+		t.promote()
 		works := t.worksBelow()
 		for i := range t.nodes {
 			j.resolve(t, int32(i), works, answered)
 		}
 	}
 	slices.SortFunc(j.runs, func(a, b *run) int { return a.rec.Ref.Compare(b.rec.Ref) })
+}
+
+// promote finds the steps that stand for agents: those that bear the name of the
+// agent which they, or steps at most three levels below, say they belong to.
+func (t *trace) promote() {
+	for i := range t.nodes {
+		rec := t.recs[i]
+		if rec == nil || rec.Role != Steps || rec.Agent == "" || rec.promoted {
+			continue
+		}
+		for at, hops := int32(i), 0; at >= 0 && hops < 4; at, hops = t.find(t.nodes[at].parent), hops+1 {
+			s := t.recs[at]
+			if s == nil || s.Role != Steps {
+				break
+			}
+			if s.Run != nil && plainName(s.Run.Name) == plainName(rec.Agent) {
+				if !s.promoted || rec.Agent < s.Agent {
+					s.Agent, s.promoted = rec.Agent, true
+				}
+				break
+			}
+		}
+	}
 }
 
 // worksBelow says of every node whether work of an agent stands below it; nil
@@ -200,6 +225,10 @@ func opens(t *trace, above int32, works []bool, i int32, answered map[Ref]bool) 
 	rec := t.recs[i]
 	switch rec.Role {
 	case Opens:
+	case Steps:
+		if !rec.promoted {
+			return false
+		}
 	case Asks:
 		if !works[i] || answered[rec.Ref] {
 			return false

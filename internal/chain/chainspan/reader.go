@@ -56,6 +56,14 @@ func (r *Reader) Read(it *genai.Item) chain.Record {
 		}
 	case chain.Calls, chain.Serves:
 		r.protocol(it, &rec)
+	case chain.Steps:
+		rec.Agent, rec.Session = it.Action.Agent.Name, it.Action.Session
+		if r.Bind != nil && rec.Agent != "" {
+			rec.Agent = r.agent(it)
+		}
+		o := &chain.Opening{Name: span.Name(), Version: it.Action.Agent.Version}
+		r.principals(it, o)
+		rec.Run = o
 	case chain.Plumbing, chain.Work:
 	}
 	return rec
@@ -82,6 +90,8 @@ func (r *Reader) role(it *genai.Item) chain.Role {
 		return chain.Opens
 	case genai.KindTool:
 		return chain.Acts
+	case genai.KindStep:
+		return chain.Steps
 	case genai.KindHandoff:
 		return chain.HandsOver
 	case genai.KindInference, genai.KindEmbedding, genai.KindRetrieval, genai.KindMemory:
