@@ -62,6 +62,10 @@ func newPolicyExplainCommand() *cobra.Command {
 
 // read takes the action from the file, else from the flags.
 func (f *policyExplainFlags) read() (string, policy.Request, error) {
+	now, err := parseAt(f.at)
+	if err != nil {
+		return "", policy.Request{}, err
+	}
 	if f.action != "" {
 		in := os.Stdin
 		if f.action != "-" {
@@ -76,7 +80,11 @@ func (f *policyExplainFlags) read() (string, policy.Request, error) {
 		if err != nil {
 			return "", policy.Request{}, err
 		}
-		return policy.ParseAction(policy.File{Name: f.action, Data: data})
+		agent, q, err := policy.ParseAction(policy.File{Name: f.action, Data: data})
+		if q.Time.IsZero() && q.Lost&policy.FieldTime == 0 {
+			q.Time = now
+		}
+		return agent, q, err
 	}
 	if f.agent == "" {
 		return "", policy.Request{}, errors.New("--agent is missing (or --action, a file)")
@@ -100,9 +108,9 @@ func (f *policyExplainFlags) read() (string, policy.Request, error) {
 	if f.args != "" && !q.Args.Known() {
 		return "", q, fmt.Errorf("--args: %q is no JSON object with each member once", f.args)
 	}
-	var err error
-	q.Time, err = parseAt(f.at)
-	return f.agent, q, err
+	q.Time = now
+	q.Assume()
+	return f.agent, q, nil
 }
 
 func printPolicyExplanation(w io.Writer, agent string, r *policy.Registry, x *policy.Explanation) error {

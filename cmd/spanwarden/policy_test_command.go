@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,8 @@ func newPolicyTestCommand() *cobra.Command {
 		Short: "Run the tests beside a registry: action, expected effect and rule",
 		Long: "Run the tests beside a registry. A file of tests has a list, cases; each case has the facts of an action\n" +
 			"(agent, principal, tool, operation, resource, args, at, …), expect (allow, deny, ask, or a mapping of effect,\n" +
-			"verdict, reason, finding, missing) and optionally the rule that must decide.",
+			"verdict, reason, finding, missing) and optionally the rule that must decide. Without at an action is done now;\n" +
+			"without version the entry holds; without used nothing was used of a rate.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, err := readPolicyFiles(args)
@@ -30,14 +32,14 @@ func newPolicyTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runPolicyTests(cmd.OutOrStdout(), registry, files.cases, verbose)
+			return runPolicyTests(cmd.OutOrStdout(), registry, files.cases, time.Now(), verbose)
 		},
 	}
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "name the cases that pass, too")
 	return cmd
 }
 
-func runPolicyTests(w io.Writer, registry *policy.Registry, files []policy.File, verbose bool) error {
+func runPolicyTests(w io.Writer, registry *policy.Registry, files []policy.File, now time.Time, verbose bool) error {
 	var all []policy.Case
 	errs := make([]error, 0, len(files))
 	for _, f := range files {
@@ -54,6 +56,9 @@ func runPolicyTests(w io.Writer, registry *policy.Registry, files []policy.File,
 	failed := 0
 	for i := range all {
 		c := &all[i]
+		if c.Request.Time.IsZero() && c.Request.Lost&policy.FieldTime == 0 {
+			c.Request.Time = now
+		}
 		result, diff := c.Run(registry)
 		for _, d := range diff {
 			if _, err := fmt.Fprintf(w, "%s:%d: %s: %s\n", c.Place.File, c.Place.Line, c.Name, d); err != nil {

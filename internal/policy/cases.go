@@ -12,7 +12,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Case is one test beside a registry: an action and what must become of it.
+// Case is one test beside a registry: an action and what must become of it. What
+// it does not say of rates is that nothing was used, of the agent's version that
+// the entry holds for it; lost: [rate, agent.version] makes them unknown.
 type Case struct {
 	Place Place
 	Name  string
@@ -92,6 +94,7 @@ func ParseAction(f File) (agent string, q Request, err error) {
 	if c.Agent == "" {
 		d.fail(o.node, "agent is missing")
 	}
+	c.Request.Assume()
 	return c.Agent, c.Request, d.err()
 }
 

@@ -121,7 +121,9 @@ func (a *Agent) gates(q *Request) gate {
 	add(a.validAt(q), FieldTime, ReasonOutsideValidity, "boundary.expired")
 	t, reason := a.principalFits(q)
 	add(t, FieldPrincipal, reason, "boundary.principal")
-	add(max(a.versionFits(q.Actor.Version), Unknown), FieldVersion, ReasonNone, "")
+	if q.Absent&FieldVersion == 0 {
+		add(max(a.versionFits(q.Actor.Version), Unknown), FieldVersion, ReasonNone, "")
+	}
 	if a.data.written && q.res.op != opInvokeModel && q.res.op != opDelegate {
 		t, missing := a.dataFits(q)
 		add(t, missing, ReasonDataNotAllowed, "boundary.data")

@@ -107,7 +107,8 @@ type Request struct {
 	// unparsable. They are unknown whatever the source.
 	Lost Fields
 	// Absent are facts that are known not to be there although the source is a
-	// span: a retrieval has no tool. It is about facts that are empty.
+	// span: a retrieval has no tool. It is about facts that are empty. An absent
+	// version says that the entry's versions are not asked for.
 	Absent Fields
 
 	Principal Principal

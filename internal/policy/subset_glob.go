@@ -33,6 +33,9 @@ func patternWithin(p, q []token) Truth {
 	if _, ok := literal(q); ok {
 		return False // many texts in one
 	}
+	if q[len(q)-1].kind == tokAny && matchTokens(q, have) || q[0].kind == tokAny && matchTokens(q, suffix(p)) {
+		return True // the ** takes whatever p adds
+	}
 	inside := strings.HasPrefix(have, want)
 	pKind, qKind := afterPrefix(p), afterPrefix(q)
 	switch {
@@ -49,6 +52,14 @@ func patternWithin(p, q []token) Truth {
 	default:
 		return Unknown
 	}
+}
+
+// suffix returns the text every match of the pattern ends with.
+func suffix(p []token) string {
+	if last := len(p) - 1; last >= 0 && p[last].kind == tokText {
+		return p[last].text
+	}
+	return ""
 }
 
 // afterPrefix returns how a pattern "prefix**" or "prefix*" goes on after its
