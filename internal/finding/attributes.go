@@ -71,6 +71,7 @@ func isField(name string) bool { return fields[name] }
 // put writes a valid finding. Names are sorted, so equal findings give equal
 // bytes.
 func (f *Finding) put(m pcommon.Map) error {
+	m.EnsureCapacity(m.Len() + len(fields) + len(f.Extra))
 	for _, t := range f.texts() {
 		if *t.value != "" {
 			m.PutStr(t.name, *t.value)

@@ -195,6 +195,22 @@ func TestHaltInhibitsItsChildren(t *testing.T) {
 	waitFor(t, "the overrun, once the halt is over", func() bool { return hooks.has("on-call", "firing", "budget.exceeded budget/daily") })
 }
 
+func TestHaltOfAProjectInhibitsAllItsAgents(t *testing.T) {
+	m := newManager(t, newWebhook(t))
+	o := start(t, newDisk(), m)
+	halt, other := found(finding.BudgetHalt, "budget/shop", ""), found(finding.BaselineRate, "rate", "planner")
+	other.ID, other.Project = "another project's", "bank"
+	o.send("", halt, found(finding.BaselineRate, "rate", "planner"), found(finding.BaselineCost, "cost", "buyer"), other)
+	want := map[string]bool{"budget.halt shop": false, "baseline.rate shop": true, "baseline.cost shop": true, "baseline.rate bank": false}
+	waitFor(t, "the inhibitions", func() bool {
+		got := map[string]bool{}
+		for _, a := range m.alerts() {
+			got[a.Labels["finding_type"]+" "+a.Labels["project"]] = len(a.Status.InhibitedBy) > 0
+		}
+		return assert.ObjectsAreEqual(want, got)
+	})
+}
+
 func TestRestarts(t *testing.T) {
 	m := newManager(t, newWebhook(t))
 	d := newDisk()
