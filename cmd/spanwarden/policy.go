@@ -23,7 +23,7 @@ func newPolicyCommand() *cobra.Command {
 		Aliases: []string{"policies"},
 		Short:   "The registry of what agents may do: check it, test it, explain a decision",
 	}
-	cmd.AddCommand(newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyExplainCommand())
+	cmd.AddCommand(newPolicyCheckCommand(), newPolicyTestCommand(), newPolicyExplainCommand(), newPolicySuggestCommand())
 	return cmd
 }
 
