@@ -123,14 +123,22 @@ func (b *book) replay(entry []byte) error {
 		case recordBudgets:
 			return decode(body, func(r *budgetsRecord) error { _, err := b.take(r.Source, r.At); return err })
 		case recordHalt:
-			return decode(body, func(r *haltRecord) error { _, _, err := b.halt(r.Order, r.At); return err })
+			return decode(body, func(r *haltRecord) error { _, _, err := b.halt(r.Order, r.At); return unlessDone(err) })
 		case recordRelease:
-			return decode(body, func(r *releaseRecord) error { _, _, err := b.release(r.ID, r.By, r.Reason, r.At); return err })
+			return decode(body, func(r *releaseRecord) error { _, _, err := b.release(r.ID, r.By, r.Reason, r.At); return unlessDone(err) })
 		default:
 			return fmt.Errorf("%w: unknown kind %q", errRecord, kind)
 		}
 		return nil
 	})
+}
+
+// unlessDone drops what says that a change has been made already.
+func unlessDone(err error) error {
+	if errors.Is(err, ledger.ErrNoHalt) || errors.Is(err, ledger.ErrHaltExists) {
+		return nil
+	}
+	return err
 }
 
 func decode[T any](body []byte, apply func(*T) error) error {

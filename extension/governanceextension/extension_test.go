@@ -435,3 +435,56 @@ func TestBadConfig(t *testing.T) {
 		stop(t, ext)
 	}
 }
+
+// A stored snapshot is read back to the same state or refused whole.
+func FuzzRestore(f *testing.F) {
+	limits := createDefaultConfig().(*Config).Limits
+	b := newBook(limits)
+	if _, err := b.take(budgetSource{File: "b.yaml", Data: []byte(sessionCap)}, began); err != nil {
+		f.Fatal(err)
+	}
+	for i := range 40 {
+		c := call(i, "s", time.Duration(i)*time.Second, 3_000_000)
+		if i%3 == 0 {
+			c.Agent = ""
+		}
+		b.charge(&c)
+	}
+	good := b.snapshot()
+	f.Add(good)
+	f.Add(good[:len(good)/2])
+	f.Add([]byte{})
+	f.Add([]byte{recordLedger, 1, 0})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		one := newBook(limits)
+		if one.restore(raw) != nil {
+			return
+		}
+		text := one.snapshot()
+		two := newBook(limits)
+		require.NoError(t, two.restore(text), "what we wrote we can read")
+		assert.Equal(t, text, two.snapshot())
+	})
+}
+
+// A journal entry is a list of records, however it is cut.
+func FuzzReplay(f *testing.F) {
+	c := call(1, "s", 0, 5)
+	entry := appendCharge(nil, &c)
+	entry = appendTick(entry, began)
+	entry = appendLate(entry, &governance.Late{Action: c.Action, Agent: "bot"})
+	entry = appendRelease(entry, "x", "bob", "why", began)
+	f.Add(entry)
+	f.Add(entry[:len(entry)-3])
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		b := newBook(createDefaultConfig().(*Config).Limits)
+		first := b.replay(raw)
+		before := b.ledger.Snapshot()
+		second := b.replay(raw)
+		assert.Equal(t, first == nil, second == nil)
+		if !slices.Contains(raw, recordTick) && !slices.Contains(raw, recordBudgets) {
+			assert.Equal(t, string(before), string(b.ledger.Snapshot()), "a record that is there already changes nothing")
+		}
+		assert.Empty(t, b.entry, "what is replayed is not written again")
+	})
+}

@@ -176,7 +176,7 @@ func budgetMessage(ev *ledger.Event) string {
 	}
 	switch ev.Type {
 	case ledger.BudgetExceeded:
-		return who + " has used " + spent
+		return who + " has used " + spent + unpriced(ev)
 	case ledger.BudgetHalt:
 		return fmt.Sprintf("%s is stopped (%s) at %s: %s", who, ev.Effect, spent, haltCause(ev))
 	case ledger.BudgetProjected, ledger.BudgetWarning:
@@ -192,6 +192,13 @@ func orderMessage(who string, ev *ledger.Event) string {
 		return fmt.Sprintf("%s may go on: %s, says %s", who, ev.Reason, ev.By)
 	}
 	return fmt.Sprintf("%s is stopped (%s) by %s: %s", who, ev.Effect, ev.By, ev.Reason)
+}
+
+func unpriced(ev *ledger.Event) string {
+	if ev.UnpricedCalls == 0 || ev.Unit != ledger.USD {
+		return ""
+	}
+	return fmt.Sprintf("; %d more calls have no price", ev.UnpricedCalls)
 }
 
 func haltCause(ev *ledger.Event) string {
