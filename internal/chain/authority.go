@@ -68,6 +68,7 @@ type action struct {
 	finding                   string
 	approval                  string
 	decision                  string
+	decided                   *Decision
 	version                   string
 }
 
@@ -75,6 +76,7 @@ type action struct {
 func (j *judge) judgeAction(a *action) {
 	t := a.rec.Start
 	a.act.For = a.run.principal
+	a.decided = j.decisionOf(a.run, &a.act)
 	j.boundary(a, t)
 	j.stamp++
 	path, misnamed := j.pathOf(a)
@@ -263,27 +265,25 @@ func (j *judge) grantAllows(e *edge, a *action, t int64) Tri {
 		a.refuse(c, e.grantName())
 		out = False
 	}
-	if g.from != 0 && t < g.from {
-		if t < g.from-skew {
-			fail(NotYetValid)
-		} else {
+	// The action's start counts, and the time of the decision if there was one.
+	first, last := t, t
+	if d := a.decided; d != nil && d.At != 0 {
+		first, last = min(t, d.At), max(t, d.At)
+	}
+	hold := func(end, later int64, c Code) {
+		switch {
+		case end == 0 || later <= end:
+		case uint64(later)-uint64(end) > uint64(skew):
+			fail(c)
+		default:
 			a.note = "within_skew"
 		}
 	}
-	if g.until != 0 && t > g.until {
-		if t-skew > g.until {
-			fail(ExpiredAuthority)
-		} else {
-			a.note = "within_skew"
-		}
+	if g.from != 0 {
+		hold(max(first, 1), g.from, NotYetValid)
 	}
-	if g.revoked != 0 && t > g.revoked {
-		if t-skew > g.revoked {
-			fail(RevokedAuthority)
-		} else {
-			a.note = "within_skew"
-		}
-	}
+	hold(g.until, last, ExpiredAuthority)
+	hold(g.revoked, last, RevokedAuthority)
 	covers, constraint := j.scopeCovers(e, a, t)
 	if covers == False {
 		if constraint {
@@ -450,8 +450,7 @@ func (j *judge) externals(a *action, t int64) {
 			break
 		}
 	}
-	d := j.decisionFor(a)
-	if d != nil {
+	if d := a.decided; d != nil {
 		a.decision = d.ID
 		switch {
 		case d.Answered == "deny" || d.Answered == "halt":
@@ -472,18 +471,16 @@ func (j *judge) externals(a *action, t int64) {
 	}
 }
 
-// decisionFor joins an action to the decision about it: by decision id, then by
+// decisionOf joins an action to the decision about it: by decision id, then by
 // tool call id.
-func (j *judge) decisionFor(a *action) *Decision {
-	if id := a.act.DecisionID; id != "" {
-		if d := j.e.decisions[id]; d != nil && d.Tenant == a.run.rec.Tenant {
+func (j *judge) decisionOf(r *run, a *Act) *Decision {
+	if id := a.DecisionID; id != "" {
+		if d := j.e.decisions[id]; d != nil && d.Tenant == r.rec.Tenant {
 			return d
 		}
 	}
-	if id := a.act.CallID; id != "" {
-		if d := j.e.byCall[a.run.rec.Tenant+"\x00"+id]; d != nil {
-			return d
-		}
+	if id := a.CallID; id != "" && len(j.e.byCall) > 0 {
+		return j.e.byCall[r.rec.Tenant+"\x00"+id]
 	}
 	return nil
 }

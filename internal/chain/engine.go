@@ -25,6 +25,9 @@ type Engine struct {
 	byAgent   map[string][]*Approval // tenant, agent
 	decisions map[string]*Decision
 	byCall    map[string]*Decision
+	byGrant   map[string][]*Decision // delegation id → answers about its use, with a checked token
+	granted   map[string][]string    // chain id → grants registered for it
+	revoked   map[string]Revocation  // of grants that have not come
 	halts     map[string]Halt
 	marks     map[Ref][]Mark
 	order     map[string][]string // ids by table, oldest first
@@ -58,7 +61,8 @@ func (e *Engine) reset() {
 		Stats: e.Stats, opts: e.opts, rights: e.rights,
 		traces: map[TraceID]*trace{}, joints: map[string]*joint{}, mentions: map[string][]*trace{},
 		grants: map[string]*Grant{}, approvals: map[string]*Approval{}, byAgent: map[string][]*Approval{},
-		decisions: map[string]*Decision{}, byCall: map[string]*Decision{}, halts: map[string]Halt{}, marks: map[Ref][]Mark{},
+		decisions: map[string]*Decision{}, byCall: map[string]*Decision{}, byGrant: map[string][]*Decision{}, granted: map[string][]string{},
+		revoked: map[string]Revocation{}, halts: map[string]Halt{}, marks: map[Ref][]Mark{},
 		order: map[string][]string{}, workloads: map[string]*identity{}, tokens: map[string]*identity{}, names: map[string]string{},
 		parked: map[string]string{}, chainIDs: map[string]*group{}, views: map[*group]*groupView{},
 	}

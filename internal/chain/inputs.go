@@ -37,18 +37,51 @@ func (e *Engine) AddGrants(now int64, gs ...Grant) {
 			continue
 		}
 		if gone := e.remember("grants", g.ID); gone != "" {
-			delete(e.grants, gone)
+			e.dropGrant(gone)
 		}
-		e.grants[g.ID] = &g
+		if r, ok := e.revoked[g.ID]; ok && (g.RevokedAt == 0 || r.At < g.RevokedAt) {
+			g.RevokedAt, g.RevokedBy = r.At, r.By
+		}
+		delete(e.revoked, g.ID)
+		e.keepGrant(&g)
 		e.touchNamed(now, "g:"+g.ID)
+		if c := e.chainIDs[g.ChainID]; c != nil {
+			e.touch(now, c)
+		}
 	}
 }
 
-// Revoke ends a grant at a time. Of several the earliest counts. A grant that is
-// not known is not remembered as revoked.
+func (e *Engine) keepGrant(g *Grant) {
+	e.grants[g.ID] = g
+	if g.ChainID != "" && len(e.granted[g.ChainID]) < maxJoint {
+		e.granted[g.ChainID] = append(e.granted[g.ChainID], g.ID)
+	}
+}
+
+func (e *Engine) dropGrant(id string) {
+	c := e.grants[id].ChainID
+	delete(e.grants, id)
+	if i := slices.Index(e.granted[c], id); i >= 0 {
+		if e.granted[c] = slices.Delete(e.granted[c], i, i+1); len(e.granted[c]) == 0 {
+			delete(e.granted, c)
+		}
+	}
+}
+
+// Revoke ends a grant at a time. Of several the earliest counts.
 func (e *Engine) Revoke(now int64, id string, at int64, by string) {
 	g := e.grants[id]
-	if g == nil || g.RevokedAt != 0 && g.RevokedAt <= at {
+	if g == nil {
+		if r, known := e.revoked[id]; known && r.At <= at {
+			return
+		} else if !known && len(e.revoked) >= e.opts.Limits.Keys {
+			e.Stats.KeysEvicted++
+			return
+		}
+		e.revoked[id] = Revocation{id, at, by}
+		return
+	}
+	if g.RevokedAt != 0 && g.RevokedAt <= at {
 		return
 	}
 	g.RevokedAt, g.RevokedBy = at, by
@@ -95,9 +128,7 @@ func (e *Engine) AddDecisions(now int64, ds ...Decision) {
 			e.dropDecision(gone)
 		}
 		e.decisions[d.ID] = &d
-		if d.CallID != "" {
-			e.byCall[d.Tenant+"\x00"+d.CallID] = &d
-		}
+		e.indexDecision(&d)
 		if d.Span.Trace != (TraceID{}) {
 			if t := e.traces[d.Span.Trace]; t != nil || len(e.traces) < 2*e.opts.Limits.OpenChains {
 				t = e.trace(now, d.Span.Trace)
@@ -110,11 +141,30 @@ func (e *Engine) AddDecisions(now int64, ds ...Decision) {
 	}
 }
 
+// indexDecision makes a decision findable by call and by delegation. Of several
+// about one call the latest counts, of two at one time the one with the greater id.
+func (e *Engine) indexDecision(d *Decision) {
+	if k := d.Tenant + "\x00" + d.CallID; d.CallID != "" {
+		if old := e.byCall[k]; old == nil || d.At > old.At || d.At == old.At && d.ID > old.ID {
+			e.byCall[k] = d
+		}
+	}
+	if k := d.Tenant + "\x00" + d.DelegationID; d.DelegationID != "" && d.Principal.Grade == Verified && len(e.byGrant[k]) < maxJoint {
+		e.byGrant[k] = append(e.byGrant[k], d)
+	}
+}
+
 func (e *Engine) dropDecision(id string) {
 	d := e.decisions[id]
 	delete(e.decisions, id)
 	if k := d.Tenant + "\x00" + d.CallID; e.byCall[k] == d {
 		delete(e.byCall, k)
+	}
+	k := d.Tenant + "\x00" + d.DelegationID
+	if i := slices.Index(e.byGrant[k], d); i >= 0 {
+		if e.byGrant[k] = slices.Delete(e.byGrant[k], i, i+1); len(e.byGrant[k]) == 0 {
+			delete(e.byGrant, k)
+		}
 	}
 	if t := e.traces[d.Span.Trace]; t != nil {
 		if i := slices.Index(t.decisions, d); i >= 0 {

@@ -32,6 +32,7 @@ func (j *judge) ancestry() {
 	for _, r := range j.runs {
 		j.settle(r)
 	}
+	j.tokens()
 	for _, r := range j.runs {
 		r.principal = j.principalOf(r)
 	}
@@ -190,6 +191,47 @@ func (j *judge) descend(r *run, e *edge) {
 	r.remaining = min(r.remaining, e.remaining)
 }
 
+// tokens joins runs with what the decision receiver knows of their tokens: by the
+// decisions about their actions, and by the grant they use. Of several the one
+// with the smallest id counts.
+func (j *judge) tokens() {
+	if len(j.e.decisions) == 0 {
+		return
+	}
+	best := map[*run]*Decision{}
+	consider := func(r *run, d *Decision) {
+		if d == nil || d.Tenant != r.rec.Tenant {
+			return
+		}
+		if d.Actor != "" && d.Actor != r.rec.Agent && (r.impostor == "" || d.Actor < r.impostor) {
+			r.impostor = d.Actor
+		}
+		if d.Principal.Grade == Verified && (best[r] == nil || d.ID < best[r].ID) {
+			best[r], r.checked = d, d.Principal
+		}
+	}
+	for _, t := range j.g.traces {
+		for i := range t.nodes {
+			rec := t.recs[i]
+			if rec == nil || rec.Act == nil {
+				continue
+			}
+			if r, _ := t.runAt(int32(i)); r != nil {
+				consider(r, j.decisionOf(r, rec.Act))
+			}
+		}
+	}
+	for _, r := range j.runs {
+		for _, e := range r.edges {
+			for _, d := range j.e.byGrant[r.rec.Tenant+"\x00"+e.id] {
+				if e.id != "" && (d.Agent == "" || d.Agent == r.rec.Agent) {
+					consider(r, d)
+				}
+			}
+		}
+	}
+}
+
 // principalOf takes the run's own principal, else that of the nearest ancestor
 // that has one of its own, else what is known less well.
 func (j *judge) principalOf(r *run) Principal {
@@ -204,7 +246,7 @@ func (j *judge) principalOf(r *run) Principal {
 			}
 			q.stamp = j.stamp
 			o := q.rec.Run
-			for _, p := range [...]Principal{o.Verified, o.Stated} {
+			for _, p := range [...]Principal{q.checked, o.Verified, o.Stated} {
 				if p.ID != "" {
 					return p
 				}

@@ -148,6 +148,13 @@ type Grant struct {
 	RevokedBy       string
 }
 
+// Revocation ends a grant.
+type Revocation struct {
+	ID string
+	At int64
+	By string
+}
+
 // Approval is a person's answer to an ask rule.
 type Approval struct {
 	ID, Rule, Agent, Tool, Resource, Tenant string

@@ -25,6 +25,8 @@ type run struct {
 	depth     int  // -1 is unknown
 	remaining int
 	principal Principal
+	checked   Principal // whose token the decision receiver checked
+	impostor  string    // the actor that such a token names, if it is another agent
 	segment   *run
 	comp      *component
 	group     int // component, then index of the chain

@@ -45,6 +45,13 @@ func (e *Engine) Snapshot() []byte {
 			w.s(m.Note)
 		}
 	}
+	revoked := slices.Sorted(maps.Keys(e.revoked))
+	w.u(uint64(len(revoked)))
+	for _, id := range revoked {
+		w.s(id)
+		w.i(e.revoked[id].At)
+		w.s(e.revoked[id].By)
+	}
 	keys := slices.Sorted(maps.Keys(e.parked))
 	w.u(uint64(len(keys)))
 	for _, k := range keys {
@@ -96,7 +103,7 @@ func (e *Engine) Restore(data []byte) error {
 	}
 	for range d.count(4) {
 		g := d.grant()
-		e.grants[g.ID] = g
+		e.keepGrant(g)
 		e.order["grants"] = append(e.order["grants"], g.ID)
 	}
 	for range d.count(4) {
@@ -119,6 +126,10 @@ func (e *Engine) Restore(data []byte) error {
 			m := Mark{Span: d.ref(), Code: Code(d.s()), Note: d.s()}
 			e.marks[m.Span] = append(e.marks[m.Span], m)
 		}
+	}
+	for range d.count(3) {
+		r := Revocation{ID: d.s(), At: d.i(), By: d.s()}
+		e.revoked[r.ID] = r
 	}
 	for range d.count(2) {
 		k := d.s()
@@ -150,9 +161,7 @@ func (e *Engine) Restore(data []byte) error {
 func (e *Engine) restoreDecision(d *Decision) {
 	e.decisions[d.ID] = d
 	e.order["decisions"] = append(e.order["decisions"], d.ID)
-	if d.CallID != "" {
-		e.byCall[d.Tenant+"\x00"+d.CallID] = d
-	}
+	e.indexDecision(d)
 }
 
 // group writes a group with everything that its judgement rests on.

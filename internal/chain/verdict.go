@@ -24,6 +24,7 @@ func (j *judge) verdicts() {
 	j.silent()
 	j.ghosts()
 	for _, c := range j.comps {
+		j.unused(c)
 		j.conclude(c)
 	}
 }
@@ -94,7 +95,11 @@ func (j *judge) judgeRun(c *component, r *run) {
 	if r.misnamed {
 		note(DelegationNotAllowed, own, "grant:"+r.rec.Run.DelegationID, r.rec.Run.DelegationID+" is for other agents")
 	}
-	if why := j.e.shared(r.rec); why != "" {
+	why := j.e.shared(r.rec)
+	if why == "" && r.impostor != "" {
+		why = "its token names " + r.impostor
+	}
+	if why != "" {
 		note(SharedIdentity, own, "identity", why)
 	}
 	if j.reenters(r) {
@@ -168,9 +173,11 @@ func (c *component) lack(what string) {
 // changedFrom returns the principal above a run that acts for another one; none
 // if it does not.
 func (j *judge) changedFrom(r *run) Principal {
-	own := r.rec.Run.Verified
-	if own.ID == "" {
-		own = r.rec.Run.Stated
+	own := r.checked
+	for _, p := range [...]Principal{r.rec.Run.Verified, r.rec.Run.Stated} {
+		if own.ID == "" {
+			own = p
+		}
 	}
 	if own.ID == "" || r.reauth || r.inCycle {
 		return Principal{}
@@ -284,6 +291,18 @@ func (j *judge) silent() {
 		}
 		if d := j.e.rights.Entry(a.by.rec.Tenant, a.by.rec.Agent, a.rec.Start); d != nil && a.rec.Agent != "" && j.settling && !d.MayDelegate(a.rec.Agent) {
 			j.note(c, a.by, DelegationNotAllowed, a.rec.Ref, "to:"+a.rec.Agent, "to "+a.rec.Agent)
+		}
+	}
+}
+
+// unused notes grants that were registered for a chain and that no run presents.
+func (j *judge) unused(c *component) {
+	for _, id := range j.e.granted[c.id] {
+		shown := slices.ContainsFunc(c.runs, func(r *run) bool {
+			return slices.ContainsFunc(r.edges, func(e *edge) bool { return e.id == id })
+		})
+		if !shown {
+			j.note(c, c.root, SilentDelegation, c.root.rec.Ref, "grant:"+id, "grant "+id)
 		}
 	}
 }

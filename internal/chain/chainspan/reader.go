@@ -1,6 +1,7 @@
 package chainspan
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ func (r *Reader) Read(it *genai.Item) chain.Record {
 	rec := chain.Record{
 		Ref:    chain.Ref{Trace: chain.TraceID(span.TraceID()), Span: chain.SpanID(span.SpanID())},
 		Parent: chain.SpanID(span.ParentSpanID()),
-		Start:  int64(span.StartTimestamp()), End: int64(span.EndTimestamp()),
+		Start:  nanos(span.StartTimestamp()), End: nanos(span.EndTimestamp()),
 		Tenant: it.Action.Tenant,
 	}
 	if rec.End < rec.Start {
@@ -68,6 +69,9 @@ func (r *Reader) Read(it *genai.Item) chain.Record {
 	}
 	return rec
 }
+
+// nanos keeps times that do not fit from turning into ones long past.
+func nanos(t pcommon.Timestamp) int64 { return int64(min(uint64(t), math.MaxInt64)) }
 
 // role says what the span is to a chain.
 func (r *Reader) role(it *genai.Item) chain.Role {
