@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -47,6 +48,7 @@ type alertExporter struct {
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
 	stats   alerts.Stats
+	failing atomic.Int32 // senders that fail
 }
 
 // saveTimeout bounds one write of the state.

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -122,6 +123,7 @@ type rig struct {
 	tel   *componenttest.Telemetry
 	logs  *observer.ObservedLogs
 	e     *alertExporter
+	host  *host
 }
 
 const am1, am2 = "am-1:9093", "am-2:9093"
@@ -153,7 +155,8 @@ func (r *rig) start() {
 	r.e.dial = func(context.Context, component.Host) (*http.Client, error) {
 		return &http.Client{Transport: r.fakes, Timeout: r.cfg.HTTP.Timeout}, nil
 	}
-	require.NoError(r.t, r.e.start(r.t.Context(), &host{map[component.ID]component.Component{*r.cfg.Storage: r.disk}}))
+	r.host = &host{extensions: map[component.ID]component.Component{*r.cfg.Storage: r.disk}}
+	require.NoError(r.t, r.e.start(r.t.Context(), r.host))
 }
 
 func (r *rig) stop() {
@@ -306,6 +309,26 @@ func TestOneOfTwoDown(t *testing.T) {
 		r.fakes.set(am2, nil)
 		time.Sleep(time.Minute)
 		r.shows(am2, "spent")
+	})
+}
+
+func TestStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.stop()
+		status := func(want componentstatus.Status) {
+			time.Sleep(2 * time.Minute)
+			synctest.Wait()
+			require.Equal(t, want, r.host.is())
+		}
+		r.fakes.set(am1, down)
+		r.fakes.set(am2, down)
+		r.send(found(finding.BudgetHalt, "halt"))
+		status(componentstatus.StatusRecoverableError)
+		r.fakes.set(am1, nil)
+		status(componentstatus.StatusRecoverableError)
+		r.fakes.set(am2, nil)
+		status(componentstatus.StatusOK)
 	})
 }
 
@@ -512,6 +535,20 @@ func TestShutdownPostsWhatIsDue(t *testing.T) {
 
 type host struct {
 	extensions map[component.ID]component.Component
+	mu         sync.Mutex
+	status     componentstatus.Status
+}
+
+func (h *host) Report(e *componentstatus.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status = e.Status()
+}
+
+func (h *host) is() componentstatus.Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.status
 }
 
 func (h *host) GetExtensions() map[component.ID]component.Component { return h.extensions }

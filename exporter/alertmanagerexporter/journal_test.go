@@ -21,7 +21,7 @@ import (
 func open(t *testing.T, d *disk) (*journal, map[string]string) {
 	t.Helper()
 	id := component.MustNewID("file_storage")
-	j, err := openJournal(t.Context(), &host{map[component.ID]component.Component{id: d}}, id, component.NewID(metadata.Type))
+	j, err := openJournal(t.Context(), &host{extensions: map[component.ID]component.Component{id: d}}, id, component.NewID(metadata.Type))
 	require.NoError(t, err)
 	changes, damage, err := j.load(t.Context())
 	require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestDamageIsReported(t *testing.T) {
 	require.NoError(t, j.add(t.Context(), []alerts.Change{{Key: "b", Value: json.RawMessage("2")}}))
 	d.data[chunkKey(1, 0)] = []byte("{torn")
 	id := component.MustNewID("file_storage")
-	h := &host{map[component.ID]component.Component{id: d}}
+	h := &host{extensions: map[component.ID]component.Component{id: d}}
 	j, err := openJournal(t.Context(), h, id, component.NewID(metadata.Type))
 	require.NoError(t, err)
 	changes, damage, err := j.load(t.Context())
@@ -106,7 +106,7 @@ func TestDamageIsReported(t *testing.T) {
 	d.data[headKey] = []byte(`{"version":99}`)
 	_, _, err = j.load(t.Context())
 	assert.ErrorIs(t, err, errVersion, "what another version wrote is left alone")
-	for _, h := range []*host{{nil}, {map[component.ID]component.Component{id: nil}}} {
+	for _, h := range []*host{{}, {extensions: map[component.ID]component.Component{id: nil}}} {
 		_, err = openJournal(t.Context(), h, id, id)
 		assert.ErrorContains(t, err, "file_storage")
 	}

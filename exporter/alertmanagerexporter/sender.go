@@ -102,21 +102,24 @@ func (s *sender) once(ctx context.Context) (posted bool, wait time.Duration) {
 	return true, max(backoff(&s.e.cfg.Retry, s.failed), a.after)
 }
 
-// report tells the collector when an Alertmanager becomes unreachable and when it
-// is back, once each.
+// report tells when an Alertmanager becomes unreachable and when it is back, once
+// each. The component is well when all are.
 func (s *sender) report(a *answer) {
 	if (a.err != nil) == s.failing {
 		return
 	}
 	s.failing = a.err != nil
 	if s.failing {
+		s.e.failing.Add(1)
 		s.e.set.Logger.Warn("An Alertmanager does not take alerts. They are kept and posted when it does.",
 			zap.String("endpoint", s.name), zap.String("code", a.code()), zap.Error(a.err))
 		componentstatus.ReportStatus(s.e.host, componentstatus.NewRecoverableErrorEvent(a.err))
 		return
 	}
 	s.e.set.Logger.Info("An Alertmanager takes alerts again.", zap.String("endpoint", s.name))
-	componentstatus.ReportStatus(s.e.host, componentstatus.NewEvent(componentstatus.StatusOK))
+	if s.e.failing.Add(-1) == 0 {
+		componentstatus.ReportStatus(s.e.host, componentstatus.NewEvent(componentstatus.StatusOK))
+	}
 }
 
 // backoff grows with the attempts that failed in a row, up to max_interval, and
