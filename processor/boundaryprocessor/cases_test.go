@@ -51,7 +51,7 @@ type registry struct {
 
 var _ policies.Registry = (*registry)(nil)
 
-func (r *registry) Policies() policy.History              { return r.history }
+func (r *registry) Policies() policy.History               { return r.history }
 func (r *registry) Attach(consumer.Traces) (detach func()) { return func() {} }
 func (r *registry) Halt(_ context.Context, o ledger.Order) (ledger.Halt, error) {
 	if r.refuse != nil {
