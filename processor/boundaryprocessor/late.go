@@ -122,7 +122,7 @@ func (p *boundaryProcessor) settle(w *work, h policy.History, id [16]byte, agent
 	learned.Learn(agent, session, principal)
 	x.facts = learned.Own(maxArgs, nil)
 	x.facts.Attr = learned.Attr
-	found, ok := p.again(w.tally, h, x)
+	found, ok := p.again(w.tally, h, x, true)
 	if !ok {
 		return
 	}
@@ -134,12 +134,12 @@ func (p *boundaryProcessor) settle(w *work, h policy.History, id [16]byte, agent
 }
 
 // again judges an action that waits. It returns false where nothing is different
-// from what its own span said; what was told later is told again, so that a span
-// that is sent again says the same.
-func (p *boundaryProcessor) again(t *tally, h policy.History, x *waiting) (found []finding.Finding, ok bool) {
+// from what was told before. Repeat tells again what was told after its span had
+// left, so that a span that is sent again says the same.
+func (p *boundaryProcessor) again(t *tally, h policy.History, x *waiting, repeat bool) (found []finding.Finding, ok bool) {
 	before := x.told
 	j := p.late.Of(h, x.facts)
-	if !x.later && same(&j, &before) {
+	if same(&j, &before) && !(x.later && repeat) {
 		return nil, false
 	}
 	p.uses.used(&j, x.facts)
@@ -150,14 +150,14 @@ func (p *boundaryProcessor) again(t *tally, h policy.History, x *waiting) (found
 		}
 	}
 	x.told, x.later = j, true
-	f, has := p.find(&j, x.facts)
-	if old := x.found; old != nil && (!has || old.ID != f.ID) {
+	f, any := p.find(&j, x.facts)
+	if old := x.found; old != nil && (!any || old.ID != f.ID) {
 		// It was not this agent after all.
 		old.State = finding.Resolved
 		found = append(found, *old)
 		x.found = nil
 	}
-	if has {
+	if any {
 		x.found = &f
 		found = append(found, f)
 	}
@@ -210,7 +210,7 @@ func (p *boundaryProcessor) tick(ctx context.Context) {
 // ripe judges an action that nobody told more of, onto a settle span.
 func (p *boundaryProcessor) ripe(t *tally, h policy.History, x *waiting) []haltOrder {
 	x.facts.Final = true
-	found, ok := p.again(t, h, x)
+	found, ok := p.again(t, h, x, false)
 	if !ok {
 		return nil
 	}

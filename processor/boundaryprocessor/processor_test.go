@@ -1,0 +1,291 @@
+package boundaryprocessor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor/processortest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+
+	"github.com/spanwarden/spanwarden/internal/attr"
+	"github.com/spanwarden/spanwarden/internal/finding"
+	"github.com/spanwarden/spanwarden/internal/ledger"
+	"github.com/spanwarden/spanwarden/internal/policy"
+	"github.com/spanwarden/spanwarden/processor/boundaryprocessor/internal/metadata"
+	"github.com/spanwarden/spanwarden/processor/boundaryprocessor/internal/metadatatest"
+)
+
+var (
+	run      = spanSpec{ID: 1, Agent: "support", For: 9 * time.Second, Attrs: map[string]any{"gen_ai.conversation.id": "s1"}}
+	listing  = spanSpec{ID: 2, Parent: 1, At: time.Second, Tool: "list_customers"}
+	deletion = spanSpec{ID: 3, Parent: 1, At: 2 * time.Second, Tool: "delete_customer"}
+)
+
+// Without a governance extension nothing is judged, and nothing called respected.
+func TestWithoutRegistry(t *testing.T) {
+	for name, gov := range map[string]*registry{"no extension": nil, "no registry": {}} {
+		p := start(t, gov, nil)
+		require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{run, listing, deletion})))
+		require.NoError(t, p.Shutdown(t.Context()))
+		got := collect(t, p.sink.AllTraces())
+		for id := byte(1); id <= 3; id++ {
+			assert.Equal(t, verdictSpec{Verdict: "not_evaluated", Missing: []string{"registry"}}, got.spans[id], name)
+		}
+		assert.Empty(t, got.findings)
+	}
+}
+
+// A span without a time cannot be held against the version of any.
+func TestWithoutTime(t *testing.T) {
+	p := start(t, &registry{history: standard(t)}, nil)
+	td := build([]spanSpec{run})
+	eachSpan([]ptrace.Traces{td}, func(s ptrace.Span) { s.SetStartTimestamp(0); s.SetEndTimestamp(0) })
+	require.NoError(t, p.ConsumeTraces(t.Context(), td))
+	require.NoError(t, p.Shutdown(t.Context()))
+	assert.Equal(t, verdictSpec{Verdict: "not_evaluated", Missing: []string{"time"}}, collect(t, p.sink.AllTraces()).spans[1])
+}
+
+func TestMissingExtensionStopsTheStart(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Governance = &governanceID
+	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop())
+	require.NoError(t, err)
+	require.ErrorContains(t, p.Start(t.Context(), host{}), "governance")
+	require.NoError(t, p.Shutdown(t.Context()))
+}
+
+// refusing takes nothing until it is told to.
+func refusing(sink *consumertest.TracesSink, open *bool) consumer.Traces {
+	c, err := consumer.NewTraces(func(ctx context.Context, td ptrace.Traces) error {
+		if !*open {
+			return errors.New("full")
+		}
+		return sink.ConsumeTraces(ctx, td)
+	})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// What was found when a batch was refused further on is found again when it comes
+// again: as it was, or changed by the first time.
+func TestNothingIsLostWhereABatchIsRefused(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		open := false
+		gov := &registry{history: standard(t)}
+		sink := new(consumertest.TracesSink)
+		p := startWith(t, processortest.NewNopSettings(metadata.Type), gov, refusing(sink, &open), nil)
+		children := build([]spanSpec{deletion, {ID: 4, Agent: "stranger"}})
+		require.Error(t, p.ConsumeTraces(t.Context(), children))
+		parent := build([]spanSpec{run})
+		require.Error(t, p.ConsumeTraces(t.Context(), parent))
+		if !same {
+			children, parent = build([]spanSpec{deletion, {ID: 4, Agent: "stranger"}}), build([]spanSpec{run})
+		}
+		open = true
+		require.NoError(t, p.ConsumeTraces(t.Context(), children))
+		require.NoError(t, p.ConsumeTraces(t.Context(), parent))
+		require.NoError(t, p.Shutdown(t.Context()))
+		events := 0
+		eachSpan(sink.AllTraces(), func(s ptrace.Span) {
+			for _, e := range s.Events().All() {
+				if e.Name() == attr.FindingEvent {
+					events++
+				}
+			}
+		})
+		types := map[finding.Type]int{}
+		for _, f := range collect(t, sink.AllTraces()).findings {
+			types[f.Type]++
+		}
+		assert.Equal(t, map[finding.Type]int{finding.BoundaryTool: 1, finding.BoundaryUnregisteredAgent: 1}, types)
+		assert.LessOrEqual(t, events, 3)
+	}
+}
+
+// What became ripe while next took nothing is sent when it does.
+func TestSettleSpansWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := true
+		sink := new(consumertest.TracesSink)
+		p := startWith(t, processortest.NewNopSettings(metadata.Type), &registry{history: standard(t)}, refusing(sink, &open), nil)
+		require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{{ID: 3, Parent: 1, Tool: "touch", Resource: map[string]string{"service.name": "daemon"}}})))
+		open = false
+		time.Sleep(5 * time.Minute)
+		assert.Len(t, sink.AllTraces(), 1)
+		open = true
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Len(t, sink.AllTraces(), 2)
+		td := sink.AllTraces()[1]
+		service, _ := td.ResourceSpans().At(0).Resource().Attributes().Get("service.name")
+		assert.Equal(t, "daemon", service.Str())
+		span := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+		assert.Equal(t, attr.SettleSpan, span.Name())
+		assert.Equal(t, attr.Scope, td.ResourceSpans().At(0).ScopeSpans().At(0).Scope().Name())
+		for k := range span.Attributes().All() {
+			assert.True(t, strings.HasPrefix(k, attr.Prefix), "a settle span says nothing of its own: %s", k)
+		}
+		found, _ := finding.FromSpan(span)
+		require.Len(t, found, 1)
+		assert.Equal(t, spanID(3), found[0].SpanID)
+		require.NoError(t, p.Shutdown(t.Context()))
+	})
+}
+
+// An action that was judged by its process, and then turns out to be somebody
+// else's, no longer accuses the first.
+func TestCorrectedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, &registry{history: standard(t)}, nil)
+		daemon := map[string]string{"service.name": "daemon"}
+		require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{{ID: 2, Parent: 1, Tool: "list_customers", Resource: daemon}})))
+		time.Sleep(5 * time.Minute)
+		require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{{ID: 1, Agent: "support", Resource: daemon}})))
+		synctest.Wait()
+		got := collect(t, p.sink.AllTraces())
+		require.Len(t, got.findings, 1)
+		for _, f := range got.findings {
+			assert.Equal(t, finding.BoundaryTool, f.Type)
+			assert.Equal(t, "daemon", f.Agent)
+			assert.Equal(t, finding.Resolved, f.State)
+		}
+		assert.Equal(t, "respected", got.judgements[2].Verdict)
+		assert.Equal(t, "support", got.judgements[2].Agent)
+		require.NoError(t, p.Shutdown(t.Context()))
+	})
+}
+
+// An action waits an hour and no longer, and so many and no more.
+func TestWaitingIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, &registry{history: standard(t)}, func(c *Config) { c.Limits.Pending = 2 })
+		for id := byte(2); id < 6; id++ {
+			require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{{ID: id, Parent: 1, Tool: "delete_customer"}})))
+		}
+		require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{run})))
+		assert.Len(t, collect(t, p.sink.AllTraces()).findings, 2, "the others gave way")
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		assert.Zero(t, p.Traces.(*boundaryProcessor).waiting.Len())
+		require.NoError(t, p.Shutdown(t.Context()))
+	})
+}
+
+// halt_on halts the narrowest that is known, once, and only where the entry
+// enforces; a storage that fails stops the batch, so that it comes again.
+func TestHaltOn(t *testing.T) {
+	entry := `
+apiVersion: spanwarden/v1alpha1
+kind: AgentPermissions
+metadata: {name: support}
+spec:
+  agent: {id: support, match: [{attr: {gen_ai.agent.name: support}}]}
+  owner: "user:carol@acme.example"
+  mode: %s
+  halt_on: [boundary.tool]
+`
+	for mode, want := range map[string]int{"enforce": 1, "warn": 0, "shadow": 0} {
+		gov := &registry{history: policy.NewHistory(0).Add(loaded, load(t, fmt.Sprintf(entry, mode)))}
+		p := start(t, gov, nil)
+		batch := func() ptrace.Traces { return build([]spanSpec{run, deletion}) }
+		gov.refuse = errors.New("no storage")
+		if want > 0 {
+			require.ErrorContains(t, p.ConsumeTraces(t.Context(), batch()), "no storage")
+			assert.Empty(t, p.sink.AllTraces())
+		}
+		gov.refuse = nil
+		for range 2 {
+			require.NoError(t, p.ConsumeTraces(t.Context(), batch()))
+		}
+		require.Len(t, gov.halts, want, mode)
+		if want > 0 {
+			o := gov.halts[0]
+			assert.Equal(t, ledger.Agent, o.Scope)
+			assert.Equal(t, []string{"support", "", "s1", "boundary.tool"}, []string{o.Key, o.Run, o.Session, o.Rule})
+			assert.NotEmpty(t, o.By)
+			assert.Contains(t, o.Reason, "delete_customer")
+			gov.refuse = ledger.ErrTooManyHalts
+			other := deletion
+			other.ID = 5
+			require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{run, other})), "refused for good: the batch goes on")
+		}
+		require.NoError(t, p.Shutdown(t.Context()))
+	}
+}
+
+// Where a delegation processor stands in front, it reports hand-overs.
+func TestHandOversBehindDelegation(t *testing.T) {
+	p := start(t, &registry{history: standard(t)}, nil)
+	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{{
+		ID: 1, Agent: "support", Tool: "transfer_to_stranger", Attrs: map[string]any{attr.RunID: "r1", attr.ChainID: "c1", attr.ChainDepth: 1},
+	}})))
+	require.NoError(t, p.Shutdown(t.Context()))
+	got := collect(t, p.sink.AllTraces())
+	assert.Equal(t, "violation", got.spans[1].Verdict)
+	assert.Empty(t, got.findings)
+}
+
+func TestTelemetry(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { assert.NoError(t, tel.Shutdown(context.Background())) })
+	set := processortest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	p := startWith(t, set, &registry{history: standard(t)}, nil, func(c *Config) { c.Limits.Agents = 1 })
+	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{deletion, listing})))
+	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{run, {ID: 5, Agent: "trial", Tool: "look"}, {ID: 6, Agent: "stranger"}})))
+	point := func(n int64, kv ...string) metricdata.DataPoint[int64] {
+		var attrs []attribute.KeyValue
+		for i := 0; i < len(kv); i += 2 {
+			attrs = append(attrs, attribute.String(kv[i], kv[i+1]))
+		}
+		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attrs...)}
+	}
+	metadatatest.AssertEqualProcessorBoundaryActions(t, tel, []metricdata.DataPoint[int64]{
+		point(2, "agent", "", "verdict", "not_evaluated"), point(1, "agent", "support", "verdict", "respected"),
+		point(1, "agent", "(others)", "verdict", "not_evaluated"), point(1, "agent", "", "verdict", "unregistered"),
+	}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualProcessorBoundaryCorrected(t, tel, []metricdata.DataPoint[int64]{
+		point(1, "agent", "support", "verdict", "violation"), point(1, "agent", "support", "verdict", "respected"),
+	}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualProcessorBoundaryMissing(t, tel, []metricdata.DataPoint[int64]{
+		point(2, "field", "actor"), point(1, "field", "agent.version"),
+	}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualProcessorBoundaryLate(t, tel, []metricdata.DataPoint[int64]{
+		point(2, "result", "waiting"), point(2, "result", "corrected"),
+	}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualProcessorBoundaryEvaluated(t, tel, []metricdata.DataPoint[float64]{{Value: 0.8}}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualProcessorBoundaryPending(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, metricdatatest.IgnoreTimestamp())
+	require.NoError(t, p.Shutdown(t.Context()))
+}
+
+func TestConfigNamesKeyAndValue(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, componenttest.CheckConfigStruct(cfg))
+	require.NoError(t, confmap.Validate(cfg))
+	cfg.BeforeRegistry = "perhaps"
+	cfg.Late = LateConfig{Grace: time.Minute, Wait: time.Second}
+	cfg.Limits.Pending, cfg.Limits.Rates = 0, -1
+	err := confmap.Validate(cfg)
+	for _, want := range []string{
+		`before_registry: must be judge or not_evaluated, not "perhaps"`, "late: wait: must not be less than grace (1m0s), not 1s",
+		"pending: must be positive, not 0", "rates: must be positive, not -1",
+	} {
+		assert.ErrorContains(t, err, want)
+	}
+}
