@@ -40,20 +40,19 @@ func canonical(dst []byte, s string) []byte {
 	return dst
 }
 
-// entity shortens what names a place to the place: an e-mail address to its
-// domain, a URL or a bare host to the host. Other values are themselves. It takes
-// canonical text.
+// entity tells an e-mail address, and shortens a URL or a bare host to the host.
+// Other values are themselves. It takes canonical text.
 func entity(v string) (kind, name string) {
 	if local, domain, ok := strings.Cut(v, "@"); ok && local != "" && isHost(domain) && !strings.ContainsAny(local, " /:,;") {
-		return "email@", v
+		return "email@", v // not the domain alone: a new address at a known one is a new recipient
 	}
 	rest, url := v, false
 	if scheme, after, ok := strings.Cut(v, "://"); ok && scheme != "" && !strings.ContainsAny(scheme, " ./") {
 		rest, url = after, true
 	}
-	host := rest
+	host, bare := rest, true
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
-		host = host[:i]
+		host, bare = host[:i], false
 	}
 	if i := strings.LastIndexByte(host, '@'); i >= 0 && url {
 		host = host[i+1:]
@@ -64,7 +63,7 @@ func entity(v string) (kind, name string) {
 	switch {
 	case url && host != "" && !strings.ContainsRune(host, ' '):
 		return "host:", strings.TrimPrefix(host, "www.")
-	case isHost(host) && (strings.HasPrefix(host, "www.") || host == rest && !looksLikeFile(host)):
+	case isHost(host) && (strings.HasPrefix(host, "www.") || bare && !looksLikeFile(host)):
 		return "host:", strings.TrimPrefix(host, "www.")
 	}
 	return "", v
