@@ -19,6 +19,9 @@ const (
 	DelegationRevision   = "spanwarden.delegation.revision"
 	DelegationSupersedes = "spanwarden.delegation.supersedes"
 	DelegationReasons    = "spanwarden.delegation.reasons" // string[], verdict codes
+	// DelegationRefusedBy lists, of an action, who above the agent refuses it, from
+	// the root down: registry:<agent>, grant:<id>.
+	DelegationRefusedBy = "spanwarden.delegation.refused_by" // string[]
 )
 
 // Of an edge, beside DelegationID, DelegationGrade and ChainDepth. Delegator

@@ -2,13 +2,13 @@ package delegationprocessor
 
 import (
 	"encoding/hex"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/chain"
+	"github.com/spanwarden/spanwarden/internal/genai"
 )
 
 func writeRun(m pcommon.Map, r *chain.RunView) {
@@ -108,9 +108,6 @@ func writeChain(m pcommon.Map, c *chain.ChainView, now time.Time) {
 	m.PutStr(attr.ChainID, c.ID)
 	putText(m, attr.TenantID, c.Tenant)
 	m.PutInt(attr.DelegationRevision, int64(c.Revision))
-	if c.Supersedes > 0 {
-		m.PutStr(attr.DelegationSupersedes, strconv.Itoa(c.Supersedes))
-	}
 	m.PutStr(attr.ChainState, string(c.State))
 	m.PutStr(attr.ChainVerdict, string(c.Verdict))
 	putText(m, attr.ChainGrade, string(c.Grade))
@@ -128,6 +125,25 @@ func writeChain(m pcommon.Map, c *chain.ChainView, now time.Time) {
 	putText(m, attr.ChainSupersededBy, c.SupersededBy)
 	writePrincipal(m, c.Principal)
 	writeCodes(m, c.Reasons)
+}
+
+// writeJudged says what everything above an agent makes of its action, after the
+// span has left.
+func writeJudged(m pcommon.Map, a *chain.ActionView, tenant string) {
+	id := genai.ActionID(tenant, a.Span.Trace, a.Span.Span, genai.KindTool)
+	m.PutStr(attr.AttributionAction, hex.EncodeToString(id[:]))
+	m.PutStr(attr.AttributionTrace, hex.EncodeToString(a.Span.Trace[:]))
+	m.PutStr(attr.AttributionSpan, hex.EncodeToString(a.Span.Span[:]))
+	m.PutStr(attr.RunID, a.Run.String())
+	putText(m, attr.ChainID, a.Chain)
+	putText(m, attr.AgentID, a.Agent)
+	putText(m, attr.AgentName, a.Agent)
+	putText(m, attr.DelegationAuthority, string(a.Authority))
+	if n := len(a.Path); n > 0 {
+		putText(m, attr.DelegationID, a.Path[n-1])
+	}
+	putList(m, attr.DelegationRefusedBy, a.RefusedBy)
+	writeCodes(m, a.Codes)
 }
 
 func writeAttribution(m pcommon.Map, a *attribution) {

@@ -79,9 +79,12 @@ func (p *delegationProcessor) write(td ptrace.Traces, events []chain.Event, late
 		case chain.ChainSettled, chain.ChainSuperseded:
 			writeChain(w.event(attr.DelegationChainEvent, ev.Chain.Root), ev.Chain, p.now())
 			counts[kindChain]++
+		case chain.ActionJudged:
+			writeJudged(w.event(attr.AttributionEvent, ev.Action.Span), ev.Action, p.tenantOf(ev.Action.Run))
+			counts[kindAttribution]++
 		case chain.FindingFired, chain.FindingResolved:
 			p.find(&w, ev)
-		default: // actions are judged on their spans; the rest is the extension's
+		default: // parked chains are the extension's
 		}
 	}
 	for i := range late {

@@ -1,13 +1,16 @@
 package e2e
 
 import (
+	"math"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanwarden/spanwarden/internal/agents"
+	"github.com/spanwarden/spanwarden/internal/operator"
 	"github.com/spanwarden/spanwarden/internal/stack"
 )
 
@@ -39,4 +42,15 @@ func TestDelegatedMail(t *testing.T) {
 	eventually(t, conn, 2, "SELECT uniqExact(edge_id) FROM delegations WHERE delegator_id = 'assistant' AND delegation_id IN ('dlg-read', 'dlg-mail') AND grade = 'declared'")
 	eventually(t, conn, 1, "SELECT uniqExact(constraints) FROM delegations WHERE delegatee_id = 'mailer' AND constraints != ''")
 	eventually(t, conn, 3, "SELECT uniqExact(agent_id) FROM runs WHERE principal_id = 'alice@acme.example'")
+
+	// What the reader and the mailer spent, whose spans came before it was known who
+	// had asked them, is the assistant's too.
+	var all float64
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT toFloat64(sum(cost_usd)) FROM actions").Scan(&all))
+	require.Positive(t, all)
+	client := &operator.Client{Base: st.Decision()}
+	require.Eventually(t, func() bool {
+		got, err := client.Balances(t.Context(), map[string][]string{"agent": {"assistant"}})
+		return err == nil && len(got) == 1 && math.Abs(got[0].Spent-all) < 1e-12
+	}, time.Minute, 100*time.Millisecond)
 }
