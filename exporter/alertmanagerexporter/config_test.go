@@ -1,11 +1,14 @@
 package alertmanagerexporter
 
 import (
+	"maps"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -179,5 +182,46 @@ func FuzzTemplate(f *testing.F) {
 		}
 		// What was parsed is all of the text, and nothing else.
 		require.Equal(t, text, parsed.render(func(field string) string { return "{" + field + "}" }))
+	})
+}
+
+// Whatever a finding says, its alert is one that Alertmanager takes: labels and
+// annotations of valid UTF-8 within the limits, an address that is one; and
+// findings that differ in a label differ in the alert.
+func FuzzEvent(f *testing.F) {
+	f.Add("planner", "budget/daily", "Spent.", "shop", "planner", "budget/daily")
+	f.Add("\xff", strings.Repeat("é", 400), "{agent}", "", "\xfe", strings.Repeat("é", 401))
+	cfg := createDefaultConfig().(*Config)
+	cfg.GeneratorURL = "https://grafana.example/d/x?agent={agent}&key={key}"
+	r, err := newRenderer(cfg)
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, agent, key, message, team, agent2, key2 string) {
+		one := finding.New(finding.BoundaryTool, "", key)
+		one.Agent, one.Message = agent, message
+		resource := pcommon.NewMap()
+		resource.PutStr("team", team)
+		ev := r.event(&one, pcommon.NewMap(), resource, time.Unix(1, 0))
+		require.NotEmpty(t, ev.Labels[labelAlertname])
+		for name, text := range ev.Labels {
+			require.True(t, labelName.MatchString(name))
+			require.NotEmpty(t, text)
+			require.True(t, utf8.ValidString(text))
+			require.LessOrEqual(t, len(text), cfg.Limits.LabelBytes)
+		}
+		for name, text := range ev.Annotations {
+			require.NotEmpty(t, text)
+			require.True(t, utf8.ValidString(text), name)
+			require.LessOrEqual(t, len(text), cfg.Limits.AnnotationBytes)
+		}
+		require.LessOrEqual(t, len(ev.GeneratorURL), cfg.Limits.AnnotationBytes)
+		if ev.GeneratorURL != "" {
+			u, err := url.Parse(ev.GeneratorURL)
+			require.NoError(t, err)
+			require.Equal(t, agent, u.Query().Get("agent"))
+		}
+		two := one
+		two.Agent, two.Key = agent2, key2
+		other := r.event(&two, pcommon.NewMap(), resource, time.Unix(1, 0))
+		require.Equal(t, maps.Equal(ev.Labels, other.Labels), ev.Cause == other.Cause)
 	})
 }

@@ -138,7 +138,7 @@ func TestEveryFindingIsTaken(t *testing.T) {
 	m := newManager(t)
 	e := start(t, m)
 	texts := []string{"plain", "\xff\xfe not UTF-8", "new\nline \"quotes\" \\ {braces}", strings.Repeat("長い", 5000), " ", "\x00\x01", "a&b=c#d?e%"}
-	var found []finding.Finding
+	found := make([]finding.Finding, 0, 3*len(texts))
 	for i, text := range texts {
 		for _, typ := range []finding.Type{finding.BudgetHalt, finding.BoundaryTool, "delegation.orphan_run"} {
 			f := sample(typ, text)
