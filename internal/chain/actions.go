@@ -106,7 +106,7 @@ func (j *judge) addLayer(t *trace, i int32, rec *Record) {
 func (t *trace) sameCallAbove(i int32, r *run) *Record {
 	rec := t.recs[i]
 	at := i
-	for hops := 0; hops < 5; hops++ {
+	for range 5 {
 		if at = t.find(t.nodes[at].parent); at < 0 || at == r.node {
 			return nil
 		}

@@ -55,7 +55,7 @@ func TestLinkBomb(t *testing.T) {
 	e := chain.New(chain.Options{Limits: chain.Limit{OpenChains: 500, Links: 16, RunsPerChain: 50}}, openWorld())
 	now := 30 * sec
 	for i := range 300 {
-		var ls []chain.Link
+		ls := make([]chain.Link, 0, 1000)
 		for k := range 1000 {
 			ls = append(ls, chain.Link{To: numbered(1_000_000 + i*1000 + k), Type: chain.Delegate})
 		}

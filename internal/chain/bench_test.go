@@ -32,14 +32,14 @@ reader:
 
 const catalog = `[{tool: "get_invoice", operation: read}]`
 
-func rights(t testing.TB) chain.Rights {
-	t.Helper()
+func rights(tb testing.TB) chain.Rights {
+	tb.Helper()
 	var agents map[string]yaml.Node
-	require.NoError(t, yaml.Unmarshal([]byte(registry), &agents))
+	require.NoError(tb, yaml.Unmarshal([]byte(registry), &agents))
 	var tools yaml.Node
-	require.NoError(t, yaml.Unmarshal([]byte(catalog), &tools))
+	require.NoError(tb, yaml.Unmarshal([]byte(catalog), &tools))
 	r, err := policy.LoadSpecs("bench", agents, *tools.Content[0])
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return policyrights.New(policy.NewHistory(1).Add(time.Unix(0, 0), r))
 }
 

@@ -116,7 +116,7 @@ func (j *judge) target(e *edge, l *Link) {
 	}
 	if rec != nil && rec.delegates() && rec != e.from.rec {
 		e.asked = rec.Ref
-		j.delegate(rec.Ref, true)
+		j.delegate(rec.Ref)
 	}
 }
 
@@ -130,12 +130,8 @@ func (rec *Record) delegates() bool {
 	}
 }
 
-func (j *judge) delegate(r Ref, answered bool) {
-	j.delegates[r] = true
-	if answered {
-		j.answered[r] = true
-	}
-}
+// delegate notes that a span delegates, and that a run answers it.
+func (j *judge) delegate(r Ref) { j.delegates[r] = true }
 
 // parentEdge adds containment in a run of another agent.
 func (j *judge) parentEdge(r *run) {
@@ -155,7 +151,7 @@ func (j *judge) parentEdge(r *run) {
 				e.kind = rec.Mode
 			}
 		}
-		j.delegate(rec.Ref, true)
+		j.delegate(rec.Ref)
 	}
 	r.edges = append(r.edges, e)
 }

@@ -133,7 +133,7 @@ type Segment struct {
 }
 
 // ChainView is one revision of a chain.
-type ChainView struct {
+type ChainView struct { //nolint:revive // beside RunView, EdgeView and ActionView
 	ID                   string
 	Root                 Ref
 	RootResolved         bool

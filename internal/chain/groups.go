@@ -25,7 +25,6 @@ type chainState struct {
 	digest    uint64 // of the last settled revision
 	revisions []Revision
 	first     int // the number of revisions[0]
-	gone      bool
 }
 
 const maxRevisions = 16

@@ -26,7 +26,7 @@ func (j *judge) pairHandOvers() {
 			if a.rec.Start > r.rec.Start+skew {
 				break
 			}
-			if a.used || j.answered[a.rec.Ref] || a.rec.Ref.Trace != r.rec.Ref.Trace || a.rec.Role == Calls ||
+			if a.used || j.delegates[a.rec.Ref] || a.rec.Ref.Trace != r.rec.Ref.Trace || a.rec.Role == Calls ||
 				a.by == r || r.isAbove(a.by) || a.rec.Tenant != r.rec.Tenant || !sameName(a.rec.Agent, r.rec) {
 				continue
 			}
@@ -75,7 +75,7 @@ func (r *run) explained() bool {
 }
 
 func (j *judge) pair(a *ask, r *run) {
-	j.delegate(a.rec.Ref, true)
+	j.delegate(a.rec.Ref)
 	kind := a.rec.Mode
 	if kind == "" {
 		kind = Delegate

@@ -6,11 +6,11 @@ import (
 	"encoding/hex"
 )
 
-// TraceID and SpanID are the ids of OTLP.
-type (
-	TraceID [16]byte
-	SpanID  [8]byte
-)
+// TraceID is the trace id of OTLP.
+type TraceID [16]byte
+
+// SpanID is the span id of OTLP.
+type SpanID [8]byte
 
 // Ref names a span. The zero Ref names none.
 type Ref struct {
@@ -55,7 +55,7 @@ func (r Ref) Compare(o Ref) int {
 // ChainID is the id of the chain whose root run r opens and that carries no id
 // of its own: hex of the first 16 bytes of SHA-256("chain\n" + trace id + "\n" +
 // span id), both in hex.
-func ChainID(r Ref) string {
+func ChainID(r Ref) string { //nolint:revive // beside EdgeID; it is what the contract calls it
 	return digest("chain", hex.EncodeToString(r.Trace[:]), hex.EncodeToString(r.Span[:]))
 }
 

@@ -5,7 +5,8 @@ import "slices"
 // remember adds an id to a table of bounded size; it returns the id that had to
 // go, if any.
 func (e *Engine) remember(table, id string) (gone string) {
-	ids := append(e.order[table], id)
+	e.order[table] = append(e.order[table], id)
+	ids := e.order[table]
 	if len(ids) > e.opts.Limits.Keys {
 		gone = ids[0]
 		ids = slices.Delete(ids, 0, 1)

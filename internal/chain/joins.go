@@ -47,7 +47,7 @@ func (j *judge) joinEdges(r *run) {
 		}
 		for _, ref := range jt.asked {
 			if rec, from := j.around(ref); from == by && rec != nil {
-				j.delegate(ref, true) // a task is asked for once and then polled
+				j.delegate(ref) // a task is asked for once and then polled
 			}
 		}
 		e := j.edge(edge{from: by, to: r, asked: best.Ref, kind: Delegate, grade: Correlated})
@@ -81,7 +81,7 @@ func (j *judge) callEdge(r *run, id string) bool {
 	if best == nil {
 		return false
 	}
-	j.delegate(best.Ref, true)
+	j.delegate(best.Ref)
 	e := j.edge(edge{from: by, to: r, asked: best.Ref, kind: Delegate, grade: Correlated})
 	if best.Mode != "" {
 		e.kind = best.Mode
@@ -145,11 +145,11 @@ func (e *Engine) glance(ref Ref, tenant string) (at Ref, agent string) {
 	for i := t.find(ref.Span); i >= 0 && len(up) < e.opts.Limits.Nesting; i = t.find(t.nodes[i].parent) {
 		up = append(up, i)
 	}
-	for k := len(up) - 1; k >= 0; k-- {
-		if t.nodes[up[k]].size == 0 {
+	for _, i := range slices.Backward(up) {
+		if t.nodes[i].size == 0 {
 			continue
 		}
-		rec := e.peek(t, up[k])
+		rec := e.peek(t, i)
 		if rec.Role == Opens && rec.Tenant == tenant && (at.IsZero() || rec.Agent != "" && rec.Agent != agent) {
 			at, agent = rec.Ref, e.intern(rec.Agent)
 		}

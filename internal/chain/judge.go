@@ -11,10 +11,9 @@ func (e *Engine) judgeGroup(g *group, settling bool) *judge {
 	j.edgePool.reset()
 	j.actPool.reset()
 	if j.delegates == nil {
-		j.delegates, j.answered = map[Ref]bool{}, map[Ref]bool{}
+		j.delegates = map[Ref]bool{}
 	}
 	clear(j.delegates)
-	clear(j.answered)
 	e.Stats.Judged++
 	j.load()
 	j.structure()

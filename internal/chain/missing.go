@@ -56,7 +56,7 @@ func (c *component) lack(what string) {
 func (j *judge) silent() {
 	for k := range j.asks {
 		a := &j.asks[k]
-		if a.used || j.answered[a.rec.Ref] {
+		if a.used || j.delegates[a.rec.Ref] {
 			continue
 		}
 		c := a.by.comp

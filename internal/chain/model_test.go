@@ -16,23 +16,23 @@ import (
 // describe writes down what an engine says in the form of the oracle.
 func describe(e *chain.Engine) []string {
 	var out []string
-	print := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	write := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, p := range e.Pages() {
 		for _, r := range p.Runs {
 			own := r.Codes
-			print("run %s depth=%d %s [%s]", short(r.Run), r.Depth, r.Principal, codeText(own))
+			write("run %s depth=%d %s [%s]", short(r.Run), r.Depth, r.Principal, codeText(own))
 		}
 		for _, ed := range p.Edges {
-			print("edge %s>%s %s %s id=%s auth=%v asked=%s [%s]", short(ed.From), short(ed.To), ed.Kind, ed.Grade, ed.DelegationID, ed.Authority,
+			write("edge %s>%s %s %s id=%s auth=%v asked=%s [%s]", short(ed.From), short(ed.To), ed.Kind, ed.Grade, ed.DelegationID, ed.Authority,
 				short(ed.DelegatingSpan), codeText(ed.Codes))
 		}
 		for _, a := range p.Actions {
 			refused := slices.Clone(a.RefusedBy)
 			slices.Sort(refused)
-			print("action %s %s %s [%s] %s", short(a.Span), a.Boundary, a.Authority, codeText(a.Codes), strings.Join(refused, " "))
+			write("action %s %s %s [%s] %s", short(a.Span), a.Boundary, a.Authority, codeText(a.Codes), strings.Join(refused, " "))
 		}
 		c := p.Chain
-		print("chain %s %s resolved=%v depth=%d %s [%s]", short(c.Root), c.ID, c.RootResolved, c.Depth, c.Grade, codeText(c.Reasons))
+		write("chain %s %s resolved=%v depth=%d %s [%s]", short(c.Root), c.ID, c.RootResolved, c.Depth, c.Grade, codeText(c.Reasons))
 	}
 	slices.Sort(out)
 	return out

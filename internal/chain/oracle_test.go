@@ -162,8 +162,10 @@ func (o *oracle) findEdges(r chain.Ref) {
 	}
 	var all []*oEdge
 	for _, l := range s.Links {
-		e := &oEdge{to: r, linked: l.To, kind: l.Type, typed: true, id: l.DelegationID, delegator: l.Delegator, grade: chain.Structural,
-			scope: l.Scope, exp: l.ExpiresAt}
+		e := &oEdge{
+			to: r, linked: l.To, kind: l.Type, typed: true, id: l.DelegationID, delegator: l.Delegator, grade: chain.Structural,
+			scope: l.Scope, exp: l.ExpiresAt,
+		}
 		if l.DelegationID != "" || l.Type == chain.Reauthorise {
 			e.grade = chain.Declared
 		}
@@ -192,17 +194,18 @@ func (o *oracle) findEdges(r chain.Ref) {
 			if x == p {
 				break
 			}
-			switch role := o.spans[x].Role; {
-			case role == chain.Asks:
+			switch o.spans[x].Role {
+			case chain.Asks:
 				o.used[x] = true
 				if e.asked.IsZero() || o.spans[e.asked].Role == chain.Acts {
 					e.asked = x // the nearest that asks an agent
 				}
-			case role == chain.Acts:
+			case chain.Acts:
 				o.used[x] = true
 				if e.asked.IsZero() || o.spans[e.asked].Role == chain.Acts {
 					e.asked = x // else the outermost tool call
 				}
+			default:
 			}
 		}
 		all = append(all, e)
@@ -534,7 +537,7 @@ func codeText(cs []chain.Code) string {
 	}
 	cs = slices.Clone(cs)
 	slices.SortFunc(cs, func(a, b chain.Code) int { return order[a] - order[b] })
-	var out []string
+	out := make([]string, 0, len(cs))
 	for _, c := range slices.Compact(cs) {
 		out = append(out, string(c))
 	}

@@ -82,8 +82,6 @@ func (j *judge) cycles() {
 	}
 }
 
-const unsettled = -2
-
 // settle finds depth and segment of a run from those on its path. A path is
 // free of cycles unless a run of it is in one, where walking stops.
 func (j *judge) settle(r *run) {

@@ -23,7 +23,7 @@ func (j *judge) complete() bool {
 		}
 	}
 	for k := range j.asks {
-		if !j.asks[k].used && !j.answered[j.asks[k].rec.Ref] {
+		if !j.asks[k].used && !j.delegates[j.asks[k].rec.Ref] {
 			return false
 		}
 	}

@@ -34,8 +34,8 @@ func (j *judge) resolve(t *trace, i int32, works []bool, answered map[Ref]bool) 
 			break
 		}
 	}
-	for k := len(up) - 1; k >= 0; k-- {
-		state = j.settleNode(t, up[k], state, works, answered)
+	for _, i := range slices.Backward(up) {
+		state = j.settleNode(t, i, state, works, answered)
 	}
 	j.walk = up
 }

@@ -84,16 +84,18 @@ func (e *Engine) restoreDecision(d *Decision) {
 func (e *Engine) restoreGroup(now int64, d *dec) {
 	opened, active, settledAt := d.i(), d.i(), d.i()
 	settled, evicted, cut := d.bit(), d.bit(), d.bit()
-	var chains []*chainState
-	for range d.count(40) {
+	n := d.count(40)
+	chains := make([]*chainState, 0, n)
+	for range n {
 		c := &chainState{id: strings.Clone(d.s()), root: d.ref(), digest: d.u(), first: int(d.u())}
 		for k := range d.count(3) {
 			c.revisions = append(c.revisions, Revision{Number: c.first + k, At: d.i(), Verdict: Code(e.intern(d.s())), Digest: d.s()})
 		}
 		chains = append(chains, c)
 	}
-	var firing []Finding
-	for range d.count(40) {
+	n = d.count(40)
+	firing := make([]Finding, 0, n)
+	for range n {
 		firing = append(firing, d.finding())
 	}
 	var first *trace

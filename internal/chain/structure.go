@@ -13,8 +13,7 @@ type judge struct {
 	g         *group
 	runs      []*run
 	asks      []ask
-	delegates map[Ref]bool // spans that delegate, and so are no actions
-	answered  map[Ref]bool // those that some run answers
+	delegates map[Ref]bool // spans that some run answers, and so are no actions
 	stamp     int
 	actions   []*action
 	comps     []*component

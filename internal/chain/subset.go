@@ -35,6 +35,7 @@ func (j *judge) checkScope(e *edge) {
 		case Unknown:
 			e.codes = append(e.codes, SubsetUnknown)
 			continue
+		case True:
 		}
 		if slices.Contains(lim.Scope, item) {
 			continue
@@ -50,6 +51,7 @@ func (j *judge) checkScope(e *edge) {
 			e.codes = append(e.codes, DelegationNotAllowed)
 		case Unknown:
 			e.codes = append(e.codes, SubsetUnknown)
+		case True:
 		}
 	}
 }

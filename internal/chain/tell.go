@@ -176,7 +176,7 @@ func (e *Engine) tellFindings(j *judge) {
 // tellChains tells new revisions of settled chains, and which chains are no more.
 func (e *Engine) tellChains(now int64, j *judge) {
 	g := j.g
-	var taken []*chainState
+	taken := make([]*chainState, 0, len(j.comps))
 	for _, c := range j.comps {
 		s := g.state(c.id, c.root.rec.Ref, taken)
 		if s == nil {

@@ -105,14 +105,7 @@ func (t Tri) And(u Tri) Tri {
 }
 
 // Or is the Kleene disjunction.
-func (t Tri) Or(u Tri) Tri { return -((-t).And(-u)) }
-
-func triOf(b bool) Tri {
-	if b {
-		return True
-	}
-	return False
-}
+func (t Tri) Or(u Tri) Tri { return -(-t).And(-u) }
 
 // Principal is on whose behalf a run acts. An empty ID is a missing principal.
 type Principal struct {

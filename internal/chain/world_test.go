@@ -63,6 +63,7 @@ func (a *agentT) Judge(x *chain.Act, _ int64, _ chain.ApprovalFunc) chain.Ruling
 	ok, fine := a.may(x.Tool, x.Args)
 	return chain.Ruling{Verdict: ok, Constraint: fine, Finding: "boundary.tool"}
 }
+
 func (a *agentT) MayAsk(p chain.Principal) chain.Tri {
 	if p.ID == "eve" {
 		return chain.False

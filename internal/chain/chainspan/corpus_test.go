@@ -23,7 +23,7 @@ const second = int64(1e9)
 // records decodes every request of a scenario, each on its own.
 func records(t *testing.T, s *conformance.Scenario) [][]chain.Record {
 	t.Helper()
-	var out [][]chain.Record
+	out := make([][]chain.Record, 0, len(s.Requests))
 	r := New()
 	r.Bind = func(it *genai.Item) string { return it.Action.Agent.Name }
 	for _, raw := range s.Requests {
@@ -31,7 +31,7 @@ func records(t *testing.T, s *conformance.Scenario) [][]chain.Record {
 		require.NoError(t, err)
 		var b genai.Batch
 		b.Decode(td, nil)
-		var rs []chain.Record
+		rs := make([]chain.Record, 0, len(b.Items))
 		for i := range b.Items {
 			rs = append(rs, r.Read(&b.Items[i]))
 		}

@@ -43,10 +43,11 @@ func sections(p *chain.Page) []section {
 func verdict(p *chain.Page) []entry {
 	c := &p.Chain
 	good := c.Verdict == chain.Unbroken
-	out := []entry{{
+	out := make([]entry, 0, 1+len(p.Findings))
+	out = append(out, entry{
 		Text: fmt.Sprintf("%s (%s, revision %d)", c.Verdict, c.State, c.Revision), Evidence: c.Root.String(),
 		Bad: !good && c.Verdict != chain.UnbrokenUnverified, Unknown: c.Verdict == chain.UnbrokenUnverified,
-	}}
+	})
 	for _, f := range p.Findings {
 		out = append(out, entry{
 			Text: fmt.Sprintf("%s [%s] %s", f.Type, f.Severity, f.Message), Evidence: f.Accused.String(),
@@ -85,7 +86,7 @@ func name(agent, version string) string {
 }
 
 func asked(p *chain.Page) []entry {
-	var out []entry
+	out := make([]entry, 0, len(p.Runs))
 	for i := range p.Runs {
 		r := &p.Runs[i]
 		depth := "depth unknown"
@@ -204,15 +205,15 @@ func done(p *chain.Page) []entry {
 	var out []entry
 	for i := range p.Actions {
 		a := &p.Actions[i]
-		text := fmt.Sprintf("%s %s: %s", stamp(a.Start), name(a.Agent, ""), a.Tool)
+		parts := []string{stamp(a.Start), name(a.Agent, "") + ":", a.Tool}
 		for _, s := range []struct{ label, value string }{
-			{" on ", a.Resource}, {", decision ", a.DecisionID}, {", approval ", a.ApprovalID}, {", rule ", a.Rule}, {", under ", strings.Join(a.Path, " / ")},
+			{"on", a.Resource}, {"by decision", a.DecisionID}, {"by approval", a.ApprovalID}, {"rule", a.Rule}, {"under", strings.Join(a.Path, " / ")},
 		} {
 			if s.value != "" {
-				text += s.label + s.value
+				parts = append(parts, s.label, s.value)
 			}
 		}
-		out = append(out, entry{Text: text, Evidence: a.Span.String()})
+		out = append(out, entry{Text: strings.Join(parts, " "), Evidence: a.Span.String()})
 	}
 	if len(out) == 0 {
 		out = append(out, entry{Text: "no tool call was seen"})

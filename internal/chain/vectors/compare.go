@@ -39,7 +39,7 @@ func (w *world) name(r chain.Ref) string {
 }
 
 func (w *world) names(rs []chain.Ref) string {
-	var out []string
+	out := make([]string, 0, len(rs))
 	for _, r := range rs {
 		out = append(out, w.name(r))
 	}
@@ -105,7 +105,7 @@ func (w *world) compare(x *Expect, before map[string]int) []string {
 }
 
 func resolved(x *Expect) []string {
-	var out []string
+	out := make([]string, 0, len(x.Resolved))
 	for _, f := range x.Resolved {
 		out = append(out, line("type", f.Type, "accused", f.Accused))
 	}
@@ -199,7 +199,7 @@ func expActions(x *Expect) (out []string) {
 }
 
 func codes(cs []chain.Code) string {
-	var out []string
+	out := make([]string, 0, len(cs))
 	for _, c := range cs {
 		out = append(out, string(c))
 	}
@@ -220,7 +220,7 @@ func segmentText(root, principal string) string { return root + "=" + principal 
 
 func expChains(x *Expect) (out []string) {
 	for _, c := range x.Chains {
-		var segs []string
+		segs := make([]string, 0, len(c.Segments))
 		for _, s := range c.Segments {
 			segs = append(segs, segmentText(s.Root, principalText(s.Principal.chain())))
 		}
@@ -247,7 +247,7 @@ func (w *world) gotChains(x *Expect, ps []chain.Page) (out []string) {
 	}
 	for i := range ps {
 		c := &ps[i].Chain
-		var segs []string
+		segs := make([]string, 0, len(c.Segments))
 		for _, s := range c.Segments {
 			segs = append(segs, segmentText(w.name(s.Root), principalText(s.Principal)))
 		}
