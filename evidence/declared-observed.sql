@@ -43,10 +43,11 @@ observed AS
 ),
 pairs AS
 (
-    SELECT d.tenant_id AS tenant_id, d.agent_id AS agent_id, d.what AS what, d.pattern AS pattern, d.version AS version, o.item AS item
+    -- a registry without a tenant is that of all
+    SELECT d.tenant_id AS registry_tenant, o.tenant_id AS tenant_id, d.agent_id AS agent_id, d.what AS what, d.pattern AS pattern, o.item AS item
     FROM declared AS d
-    INNER JOIN observed AS o ON d.tenant_id = o.tenant_id AND d.agent_id = o.agent_id AND d.what = o.what
-    WHERE match(o.item, d.re)
+    INNER JOIN observed AS o ON d.agent_id = o.agent_id AND d.what = o.what
+    WHERE d.tenant_id IN ('', o.tenant_id) AND match(o.item, d.re)
 )
 SELECT
     tenant_id, agent_id, what, status, item, uses, violations, last_used, registry_version
@@ -55,12 +56,12 @@ FROM
     SELECT tenant_id, agent_id, what, 'never_used' AS status, pattern AS item, toUInt64(0) AS uses, toUInt64(0) AS violations,
         CAST(NULL, 'Nullable(DateTime64(9, \'UTC\'))') AS last_used, version AS registry_version
     FROM declared
-    WHERE (tenant_id, agent_id, what, pattern) NOT IN (SELECT tenant_id, agent_id, what, pattern FROM pairs)
+    WHERE (tenant_id, agent_id, what, pattern) NOT IN (SELECT registry_tenant, agent_id, what, pattern FROM pairs)
     UNION ALL
     SELECT tenant_id, agent_id, what,
         multiIf((tenant_id, agent_id, what, item) IN (SELECT tenant_id, agent_id, what, item FROM pairs), 'used',
-            (tenant_id, agent_id) IN (SELECT tenant_id, agent_id FROM declared), 'not_declared', 'agent_not_in_registry'),
+            (tenant_id, agent_id) IN (SELECT tenant_id, agent_id FROM declared) OR agent_id IN (SELECT agent_id FROM declared WHERE tenant_id = ''), 'not_declared', 'agent_not_in_registry'),
         item, uses, violations, last_used, ''
     FROM observed
 )
-ORDER BY tenant_id, agent_id, what, status, item
+ORDER BY agent_id, tenant_id, what, status, item

@@ -135,8 +135,14 @@ func TestRealStore(t *testing.T) {
 		ev.SetName(attr.AttributionEvent)
 		ev.Attributes().PutStr(attr.AttributionAction, id)
 		ev.Attributes().PutStr(attr.AgentID, "planner")
+		ev.Attributes().PutStr(attr.RunID, "t-s")
+		ev.Attributes().PutStr(attr.ChainID, "c")
+		ev.Attributes().PutInt(attr.ChainDepth, 2)
+		ev.Attributes().PutStr(attr.DelegationID, "g")
 		r.send(td)
-		assert.Equal(t, "planner", r.ask("SELECT agent_id FROM "+evActions+" WHERE lower(hex(action_id)) = '"+id+"'"))
+		assert.Equal(t, "planner t-s c 2 g", r.ask("SELECT concat(agent_id, ' ', run_id, ' ', chain_id, ' ', toString(chain_depth), ' ', delegation_id) FROM "+
+			evActions+" WHERE lower(hex(action_id)) = '"+id+"'"))
+		assert.Equal(t, "1", r.ask("SELECT toString(countIf(chain_depth IS NULL)) FROM "+evActions), "of the other nothing is known")
 		assert.Empty(t, r.ask("SELECT agent_id FROM {db}.actions WHERE lower(hex(action_id)) = '"+id+"'"), "the sealed row stays as it was")
 	})
 

@@ -24,7 +24,9 @@ func (e *Encoder) addAttribution(ev ptrace.SpanEvent, carrier ptrace.Span, now i
 		AgentVersion: stringAt(a, attr.AgentVersion), Session: stringAt(a, attr.SessionID),
 		PrincipalID: stringAt(a, attr.PrincipalID), PrincipalType: stringAt(a, attr.PrincipalType),
 		PrincipalGrade: stringAt(a, attr.PrincipalGrade),
-		SettledTS:      settled, Observed: now,
+		RunID:          stringAt(a, attr.RunID), ChainID: stringAt(a, attr.ChainID), DelegationID: stringAt(a, attr.DelegationID),
+		ChainDepth: countAt(a, attr.ChainDepth),
+		SettledTS:  settled, Observed: now,
 	})
 	e.stats.Attributions++
 }
@@ -34,4 +36,12 @@ func stringAt(m pcommon.Map, key string) string {
 		return v.Str()
 	}
 	return ""
+}
+
+func countAt(m pcommon.Map, key string) Count {
+	v, ok := m.Get(key)
+	if !ok || v.Type() != pcommon.ValueTypeInt || v.Int() < 0 {
+		return Count{}
+	}
+	return Count{Set: true, Value: uint64(v.Int())}
 }

@@ -50,12 +50,11 @@ func (r *reader) flag(key string) bool {
 }
 
 func (r *reader) count(key string) Count {
-	v, ok := r.m.Get(key)
-	if !ok || v.Type() != pcommon.ValueTypeInt || v.Int() < 0 {
-		return Count{}
+	c := countAt(r.m, key)
+	if c.Set {
+		r.done(key)
 	}
-	r.done(key)
-	return Count{Set: true, Value: uint64(v.Int())}
+	return c
 }
 
 // long takes a text that may be as long as a piece of content.

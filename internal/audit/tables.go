@@ -105,14 +105,16 @@ func newActions() *block[Row] {
 	return newBlock("actions", content, written)
 }
 
-// AttributionRow corrects who acted in a row that was stored before its
-// ancestors were known.
+// AttributionRow corrects who acted, and in which run, in a row that was stored
+// before its ancestors were known.
 type AttributionRow struct {
 	ActionID                                   [16]byte
 	TraceID, SpanID                            string
 	AgentID, AgentName, AgentVersion           string
 	Session                                    string
 	PrincipalID, PrincipalType, PrincipalGrade string
+	RunID, ChainID, DelegationID               string
+	ChainDepth                                 Count
 	SettledTS, Observed                        int64 // ns since 1970
 }
 
@@ -128,6 +130,10 @@ func newAttributions() *block[AttributionRow] {
 		text("principal_id", func(r *AttributionRow) string { return r.PrincipalID }),
 		lowCard("principal_type", func(r *AttributionRow) *string { return &r.PrincipalType }),
 		lowCard("principal_grade", func(r *AttributionRow) *string { return &r.PrincipalGrade }),
+		text("run_id", func(r *AttributionRow) string { return r.RunID }),
+		text("chain_id", func(r *AttributionRow) string { return r.ChainID }),
+		count("chain_depth", func(r *AttributionRow) Count { return r.ChainDepth }),
+		text("delegation_id", func(r *AttributionRow) string { return r.DelegationID }),
 	}
 	written := []column[AttributionRow]{
 		nanos("settled_ts", func(r *AttributionRow) int64 { return r.SettledTS }),
