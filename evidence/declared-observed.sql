@@ -64,4 +64,4 @@ FROM
         item, uses, violations, last_used, ''
     FROM observed
 )
-ORDER BY agent_id, tenant_id, what, status, item
+ORDER BY agent_id, what, status, item, tenant_id
