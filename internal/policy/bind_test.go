@@ -60,6 +60,7 @@ func TestBind(t *testing.T) {
 		"subject":                      {Identity{Subject: "agent:one", Version: "v2.4.0"}, "one", GradeDeclared, "subject", ""},
 		"attribute":                    {Identity{Attr: attrs("gen_ai.agent.name", "shared"), Version: "2.5"}, "one", GradeDeclared, "attr", ""},
 		"the match with more of them":  {Identity{Attr: attrs("gen_ai.agent.name", "shared", "service.name", "billing"), Version: "2.5"}, "two", GradeDeclared, "attr", ""},
+		"the more telling attribute":   {Identity{Attr: attrs("gen_ai.agent.name", "shared", "service.name", "batch"), Version: "2.5"}, "one", GradeDeclared, "attr", ""},
 		"another attribute":            {Identity{Attr: attrs("service.name", "batch")}, "two", GradeDeclared, "attr", ""},
 		"the platform against a claim": {Identity{Namespace: "finance", ServiceAccount: "one", Version: "2.5", Attr: attrs("service.name", "batch")}, "one", GradePlatform, "k8s", "two"},
 		"a version out of range":       {Identity{SPIFFE: "spiffe://acme.example/one", Version: "3.0.0"}, "", "", "", ""},

@@ -19,6 +19,14 @@ func TestConditionInThreeValues(t *testing.T) {
 	erased := known
 	erased.Args = ParseArgs([]byte(`{"amount": 1, "secret": "x"}`))
 	require.True(t, erased.Args.Erase("secret"))
+	lost := known
+	lost.Lost = FieldSubject | FieldContext
+	for when, want := range map[string]Truth{`has(subject.properties.role)`: Unknown, `context.x == 2`: Unknown, `subject.id == "alice"`: True} {
+		cond, fault := compileCondition(when)
+		require.Empty(t, fault)
+		q := lost
+		assert.Equal(t, want, (&Rule{when: cond}).Eval(&q).Truth, "%s of what was lost", when)
+	}
 	for _, c := range []struct {
 		when                string
 		known, span, erased Truth

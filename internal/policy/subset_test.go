@@ -63,6 +63,9 @@ func TestSchemaWithin(t *testing.T) {
 		{`{type: number, maximum: 1000}`, `{type: number, maximum: 100}`, False},
 		{`{type: number, exclusiveMaximum: 100}`, `{maximum: 100}`, True},
 		{`{maximum: 100}`, `{exclusiveMaximum: 100}`, False},
+		{`{minimum: 100}`, `{exclusiveMinimum: 100}`, False},
+		{`{exclusiveMinimum: 100}`, `{minimum: 100}`, True},
+		{`{minimum: 100.5}`, `{exclusiveMinimum: 100}`, True},
 		{`{type: integer, minimum: 0}`, `{type: number}`, True},
 		{`{type: number}`, `{type: integer}`, False},
 		{`{enum: [EUR]}`, `{enum: [EUR, USD]}`, True},
@@ -141,6 +144,24 @@ func TestScopeContains(t *testing.T) {
 	assert.Equal(t, False, own.Passable(2, desk), "wider than the rule")
 	assert.Equal(t, True, ParseScope([]string{"read"}).ContainsIn(0, reader, own, desk))
 	assert.Equal(t, False, ParseScope([]string{"pay"}).ContainsIn(0, reader, ParseScope([]string{"read"}), desk))
+}
+
+// TestContainsTogether: where only several rules may cover an item, nobody claims
+// that they do not.
+func TestContainsTogether(t *testing.T) {
+	entry := func(rules string) *Agent {
+		return mustLoad(t, []byte("apiVersion: spanwarden/v1alpha1\nkind: AgentPermissions\nmetadata: {name: a}\nspec:\n  owner: \"user:x@y\"\n  allow:\n"+rules))
+	}
+	giver := entry("    - {id: r, tool: pay, args: {amount: {minimum: 0, maximum: 100}}}\n")
+	halves := entry("    - {id: a, tool: pay, args: {amount: {minimum: 0, maximum: 50}}}\n    - {id: b, tool: pay, args: {amount: {minimum: 50, maximum: 100}}}\n")
+	half := entry("    - {id: a, tool: pay, args: {amount: {minimum: 0, maximum: 50}}}\n    - {id: b, tool: other}\n")
+	tools := entry("    - {id: a, tool: pay, operations: [read], args: {amount: {minimum: 0}}}\n    - {id: b, tool: pay, operations: [write], args: {amount: {maximum: 200, minimum: -1}}}\n")
+	s := ParseScope([]string{"r"})
+	assert.Equal(t, Unknown, s.Contains(0, giver, halves))
+	assert.Equal(t, False, s.Contains(0, giver, half))
+	assert.Equal(t, False, s.Contains(0, giver, tools), "no rule takes an action without an operation")
+	both := entry("    - {id: r, tool: pay, operations: [read, write], args: {amount: {minimum: 0, maximum: 100}}}\n")
+	assert.Equal(t, True, s.Contains(0, both, tools), "each operation by another rule")
 }
 
 func TestScopeCovers(t *testing.T) {
