@@ -30,6 +30,7 @@ type waiting struct {
 // What is kept of an action that waits.
 const (
 	maxArgs  = 64 << 10
+	maxText  = 1024
 	maxAttr  = 512
 	maxAttrs = 128
 )
@@ -79,9 +80,9 @@ func (p *boundaryProcessor) learn(w *work, h policy.History) {
 		item := &w.batch.Items[i]
 		for n := range item.Settled {
 			at := &item.Settled[n]
-			p.settle(w, h, at.ActionID, at.Agent, at.Session, at.Principal, item.Span)
+			p.settle(w, h, &news{id: at.ActionID, agent: at.Agent, session: at.Session, principal: at.Principal}, item.Span)
 		}
-		if !item.Action.Canonical {
+		if !item.Action.Canonical && (item.Scope.Name() != attr.Scope || item.Span.Name() != attr.SettleSpan) {
 			continue
 		}
 		for e := range item.Span.Events().Len() { // judging adds events, which are none of these
@@ -89,21 +90,45 @@ func (p *boundaryProcessor) learn(w *work, h policy.History) {
 			if event.Name() != attr.AttributionEvent {
 				continue
 			}
-			m := event.Attributes()
-			var id [16]byte
-			if n, err := hex.Decode(id[:], []byte(text(m, attr.AttributionAction))); err != nil || n != len(id) {
-				continue // not written by our genai processor
+			if n, ok := readNews(event.Attributes()); ok {
+				p.settle(w, h, &n, item.Span)
 			}
-			agent := genai.Agent{ID: text(m, attr.AgentID), Name: text(m, attr.AgentName), Version: text(m, attr.AgentVersion)}
-			principal := genai.Principal{ID: text(m, attr.PrincipalID), Type: text(m, attr.PrincipalType), Grade: genai.Grade(text(m, attr.PrincipalGrade))}
-			p.settle(w, h, id, agent, text(m, attr.SessionID), principal, item.Span)
 		}
 	}
 }
 
+// news is what became known of an earlier action.
+type news struct {
+	id        [16]byte
+	agent     genai.Agent
+	session   string
+	principal genai.Principal
+	chain     string
+	depth     int64
+}
+
+// readNews reads an event of our genai or delegation processor.
+func readNews(m pcommon.Map) (n news, ok bool) {
+	id := text(m, attr.AttributionAction)
+	if len(id) != hex.EncodedLen(len(n.id)) {
+		return n, false
+	}
+	if _, err := hex.Decode(n.id[:], []byte(id)); err != nil {
+		return n, false
+	}
+	n.agent = genai.Agent{ID: text(m, attr.AgentID), Name: text(m, attr.AgentName), Version: text(m, attr.AgentVersion)}
+	n.session = text(m, attr.SessionID)
+	n.principal = genai.Principal{ID: text(m, attr.PrincipalID), Type: text(m, attr.PrincipalType), Grade: genai.Grade(text(m, attr.PrincipalGrade))}
+	n.chain = text(m, attr.ChainID)
+	if depth, ok := m.Get(attr.ChainDepth); ok && depth.Type() == pcommon.ValueTypeInt {
+		n.depth = depth.Int()
+	}
+	return n, true
+}
+
 func text(m pcommon.Map, key string) string {
 	v, ok := m.Get(key)
-	if !ok || v.Type() != pcommon.ValueTypeStr || len(v.Str()) > 2*sha256.BlockSize*8 {
+	if !ok || v.Type() != pcommon.ValueTypeStr || len(v.Str()) > maxText {
 		return ""
 	}
 	return v.Str()
@@ -111,15 +136,19 @@ func text(m pcommon.Map, key string) string {
 
 // settle judges one earlier action and lets the result ride on the span that made
 // it possible.
-func (p *boundaryProcessor) settle(w *work, h policy.History, id [16]byte, agent genai.Agent, session string, principal genai.Principal, by ptrace.Span) {
+func (p *boundaryProcessor) settle(w *work, h policy.History, n *news, by ptrace.Span) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	x, there := p.waiting.Get(pending.ID(id))
+	x, there := p.waiting.Get(pending.ID(n.id))
 	if !there {
 		return
 	}
 	learned := *x.facts
-	learned.Learn(agent, session, principal)
+	learned.Learn(n.agent, n.session, n.principal)
+	if n.chain != "" {
+		learned.ChainID, learned.ChainDepth = n.chain, n.depth
+		learned.Delegated = learned.Delegated || n.depth > 0
+	}
 	x.facts = learned.Own(maxArgs, nil)
 	x.facts.Attr = learned.Attr
 	found, ok := p.again(w.tally, h, x, true)

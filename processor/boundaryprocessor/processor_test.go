@@ -2,6 +2,7 @@ package boundaryprocessor
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/finding"
+	"github.com/spanwarden/spanwarden/internal/genai"
 	"github.com/spanwarden/spanwarden/internal/ledger"
 	"github.com/spanwarden/spanwarden/internal/policy"
 	"github.com/spanwarden/spanwarden/processor/boundaryprocessor/internal/metadata"
@@ -239,6 +241,37 @@ func TestHandOversBehindDelegation(t *testing.T) {
 	got := collect(t, p.sink.AllTraces())
 	assert.Equal(t, "violation", got.spans[1].Verdict)
 	assert.Empty(t, got.findings)
+}
+
+// What a delegation processor finds out later, on settle spans of its own, is
+// taken: here that the run was delegated, so that nobody need be named.
+func TestNewsFromTheChain(t *testing.T) {
+	p := start(t, &registry{history: standard(t)}, nil)
+	pay := spanSpec{ID: 7, Agent: "billing", Tool: "pay", Resource: map[string]string{"service.name": "pay"}, Attrs: map[string]any{attr.RunID: "r1"}}
+	first := build([]spanSpec{pay})
+	genaiFront()(first)
+	require.NoError(t, p.ConsumeTraces(t.Context(), first))
+	assert.Equal(t, []string{"principal"}, collect(t, p.sink.AllTraces()).spans[7].Missing)
+
+	var batch genai.Batch
+	batch.Decode(first, nil)
+	id := batch.Items[0].ActionID()
+	for i, action := range []string{"", "zz", strings.Repeat("ab", 4000), hex.EncodeToString(id[:])} {
+		td := ptrace.NewTraces()
+		ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+		ss.Scope().SetName(attr.Scope)
+		span := ss.Spans().AppendEmpty()
+		span.SetName(attr.SettleSpan)
+		e := span.Events().AppendEmpty()
+		e.SetName(attr.AttributionEvent)
+		e.Attributes().PutStr(attr.AttributionAction, action)
+		e.Attributes().PutStr(attr.ChainID, "c1")
+		e.Attributes().PutInt(attr.ChainDepth, 1)
+		require.NoError(t, p.ConsumeTraces(t.Context(), td))
+		assert.Len(t, collect(t, p.sink.AllTraces()).judgements, i/3)
+	}
+	assert.Equal(t, "respected", collect(t, p.sink.AllTraces()).judgements[7].Verdict)
+	require.NoError(t, p.Shutdown(t.Context()))
 }
 
 func TestTelemetry(t *testing.T) {

@@ -66,6 +66,9 @@ func (r *reader) read(item *genai.Item) *judge.Facts {
 	f.ID = item.ActionID()
 	r.workload()
 	named := r.scan()
+	if f.Chained && f.ChainID == "" {
+		f.Final = false // the delegation processor waits for more
+	}
 	if a.Kind == genai.KindTool || a.Kind == genai.KindHandoff {
 		f.Args = arguments(a, named)
 	}
@@ -122,7 +125,9 @@ func (r *reader) scan() (named bool) {
 		case attr.ChainID:
 			f.ChainID = v.AsString()
 		case attr.ChainDepth:
-			f.ChainDepth = v.Int()
+			if v.Type() == pcommon.ValueTypeInt {
+				f.ChainDepth = v.Int()
+			}
 			f.Delegated = f.Delegated || f.ChainDepth > 0
 		case attr.AgentAncestors:
 			f.Delegated = f.Delegated || v.Type() == pcommon.ValueTypeSlice && v.Slice().Len() > 0
