@@ -50,7 +50,7 @@ func TestDelegatedMail(t *testing.T) {
 	require.Positive(t, all)
 	client := &operator.Client{Base: st.Decision()}
 	require.Eventually(t, func() bool {
-		got, err := client.Balances(t.Context(), map[string][]string{"agent": {"assistant"}})
+		got, err := client.Balances(t.Context(), map[string][]string{"agent": {"assistant"}, "session": {agents.SessionMail}})
 		return err == nil && len(got) == 1 && math.Abs(got[0].Spent-all) < 1e-12
 	}, time.Minute, 100*time.Millisecond)
 }
