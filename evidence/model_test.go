@@ -91,8 +91,9 @@ func TestViewsAgainstModels(t *testing.T) {
 func findings(t *testing.T, random *rand.Rand, conn driver.Conn, sender *insert.Sender) {
 	t.Helper()
 	const ids, seconds = 40, 12
-	var events []audit.FindingRow
-	for range 600 {
+	const n = 600
+	events := make([]audit.FindingRow, 0, n)
+	for range n {
 		id, second := fmt.Sprintf("f%02d", random.IntN(ids)), random.Int64N(seconds)
 		ts := epoch.Add(time.Duration(second) * time.Second).UnixNano()
 		events = append(events, audit.FindingRow{

@@ -46,7 +46,11 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	if err != nil {
 		return nil, err
 	}
-	return exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces, e.options()...)
+	exp, err := exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces, e.options()...)
+	if err != nil {
+		release(e)
+	}
+	return exp, err
 }
 
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
@@ -54,7 +58,11 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	return exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, e.options()...)
+	exp, err := exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, e.options()...)
+	if err != nil {
+		release(e)
+	}
+	return exp, err
 }
 
 func (e *auditExporter) options() []exporterhelper.Option {
