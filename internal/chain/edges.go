@@ -99,7 +99,7 @@ func (j *judge) target(e *edge, l *Link) {
 		return
 	}
 	if i < 0 {
-		e.missing = true
+		e.missing, t.awaited = true, true
 		return
 	}
 	var missing bool

@@ -122,7 +122,7 @@ func (e *Engine) fill(now int64, t *trace, i int32, in *Record) bool {
 		t.gaps = true
 	}
 	if in.bare() {
-		return gaps || t.asks && n.works
+		return gaps || t.awaited || t.asks && n.works || len(t.watchers)+len(t.decisions) > 0
 	}
 	rec := *in
 	if rec.opening() {
@@ -203,6 +203,9 @@ func (e *Engine) bind(now int64, t *trace, l *Link) {
 	o := e.place(now, t, l.To.Trace)
 	if o == nil {
 		return
+	}
+	if o.find(l.To.Span) < 0 {
+		o.awaited = true
 	}
 	if l.Type == Join {
 		e.watch(o, t)

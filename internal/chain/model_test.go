@@ -41,7 +41,7 @@ func describe(e *chain.Engine) []string {
 const settled = 200 * sec
 
 // play delivers spans and grants in random order, some of them twice, in batches.
-func play(r *rand.Rand, e *chain.Engine, now int64, spans []chain.Record, grants []chain.Grant) {
+func play(r *rand.Rand, e *chain.Engine, now int64, spans []chain.Record, grants []chain.Grant, take func([]chain.Event)) {
 	type parcel struct {
 		span  *chain.Record
 		grant *chain.Grant
@@ -63,11 +63,13 @@ func play(r *rand.Rand, e *chain.Engine, now int64, spans []chain.Record, grants
 			e.AddGrants(now, *p.grant)
 		}
 		if r.IntN(4) == 0 {
-			e.Flush(now)
+			take(e.Flush(now))
 		}
 	}
-	e.Flush(now)
+	take(e.Flush(now))
 }
+
+func ignore([]chain.Event) {}
 
 // modelCase plays one random world: some spans come late, some never; what the
 // engine says then is what the oracle says. It returns that.
@@ -86,7 +88,7 @@ func modelCase(t *testing.T, seed uint64) []string {
 		}
 	}
 	e := chain.New(chain.Options{}, w)
-	play(r, e, settled, early, w.grants)
+	play(r, e, settled, early, w.grants, ignore)
 	e.Flush(settled + 61*sec)
 	require.Equal(t, consult(w, early), describe(e), "seed %d, before the late spans", seed)
 	if r.IntN(3) == 0 {
@@ -96,7 +98,7 @@ func modelCase(t *testing.T, seed uint64) []string {
 		require.Equal(t, snap, again.Snapshot(), "seed %d", seed)
 		e = again
 	}
-	play(r, e, settled+70*sec, late, nil)
+	play(r, e, settled+70*sec, late, nil, ignore)
 	e.Flush(settled + 140*sec)
 	want := consult(w, append(early, late...))
 	require.Equal(t, want, describe(e), "seed %d", seed)
@@ -161,7 +163,7 @@ func FuzzOrders(f *testing.F) {
 		var all [2][]string
 		for k := range all {
 			e := chain.New(chain.Options{}, w)
-			play(rand.New(rand.NewPCG(order, uint64(k))), e, settled, spans, w.grants)
+			play(rand.New(rand.NewPCG(order, uint64(k))), e, settled, spans, w.grants, ignore)
 			e.Flush(settled + 61*sec)
 			all[k] = describe(e)
 			unbrokenIsWhole(t, e, spans)

@@ -33,6 +33,7 @@ type trace struct {
 	decisions []*Decision
 	asks      bool // some span may turn out to be a run by the work below it
 	gaps      bool // some span has a parent that has not come
+	awaited   bool // some link leads to a span that has not come
 	cut       bool // spans were refused, or contradict each other
 }
 

@@ -46,7 +46,7 @@ func (t *trace) ref(i int32) Ref { return Ref{t.id, t.nodes[i].id} }
 // a function of the spans of the group alone.
 func (j *judge) structure() {
 	for _, t := range j.g.traces {
-		t.gaps = false
+		t.gaps, t.awaited = false, false
 		for i := range t.nodes {
 			t.nodes[i].open = openUnset
 		}
