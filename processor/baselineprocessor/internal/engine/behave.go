@@ -33,6 +33,10 @@ func (e *Engine) loops(l *look) {
 		what = l.Model
 		v = e.modelLoop(l)
 	}
+	if v.Rule == loop.None && !s.looped {
+		return
+	}
+	s.looped = true
 	key := l.Agent + "/" + l.Session + "/" + what
 	if v.Rule == loop.None {
 		l.loop = e.live(l.Action, Loop, key)
@@ -148,6 +152,9 @@ func (e *Engine) sessionLevel(l *look, typ Type, v float64, c *level.Calls) {
 	}
 	x := math.Log(v)
 	j := c.Judge(&e.opt.Level, x)
+	if x <= j.High {
+		return
+	}
 	high := math.Exp(j.High)
 	ten := v >= e.opt.Rate.Critical*high
 	if !ten && (j.P >= l.tuning.P || v < l.tuning.Ratio*high) {

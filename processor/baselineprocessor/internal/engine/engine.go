@@ -59,7 +59,7 @@ type Limits struct {
 	Keys      int // baselines: of projects, agents, tools and arguments
 	Sessions  int // live sessions
 	Incidents int
-	Actions   int // ids remembered to count each action once
+	Actions   int // ids remembered to count each action once; at least half as many
 }
 
 // Options are the choices of an operator. Tuning returns those of a project.
@@ -150,10 +150,12 @@ type Engine struct {
 	incidents map[string]*Incident
 	order     []string // incidents in the order they began, holes skipped
 	budgets   map[string]*budget.Budget
-	seen      idRing
+	seen      ids
 	now       int64 // latest end of an action, or Tick, in ns since 1970
 	out       []Alert
 	projects  map[string]*Tuning
+	// quietUntil is before when no incident can be over.
+	quietUntil int64
 }
 
 // New returns an engine that knows nothing.
@@ -169,7 +171,7 @@ func New(opt Options) *Engine {
 		sessions:  newTable[session](),
 		incidents: map[string]*Incident{},
 		budgets:   map[string]*budget.Budget{},
-		seen:      newIDRing(opt.Limits.Actions),
+		seen:      newIDs(opt.Limits.Actions),
 	}
 }
 

@@ -139,6 +139,7 @@ func (e *Engine) open(id string, a *Action, s *signal) *Incident {
 	inc.take(s)
 	e.incidents[id] = inc
 	e.order = append(e.order, id)
+	e.quietUntil = min(e.quietUntil, inc.last+int64(e.opt.CoolDown))
 	return inc
 }
 
@@ -181,15 +182,17 @@ func (e *Engine) live(a *Action, typ Type, key string) *Incident {
 
 // resolve ends the incidents that were not repeated for CoolDown.
 func (e *Engine) resolve(now int64) {
-	if len(e.order) == 0 || now < e.quietUntil() {
+	if len(e.order) == 0 || now < e.quietUntil {
 		return
 	}
 	kept := e.order[:0]
+	e.quietUntil = math.MaxInt64
 	for _, id := range e.order {
 		inc := e.incidents[id]
 		over := inc.last + int64(e.opt.CoolDown)
 		if over > now {
 			kept = append(kept, id)
+			e.quietUntil = min(e.quietUntil, over)
 			continue
 		}
 		delete(e.incidents, id)
@@ -200,13 +203,4 @@ func (e *Engine) resolve(now int64) {
 	}
 	clear(e.order[len(kept):])
 	e.order = kept
-}
-
-// quietUntil is before when no incident can be over.
-func (e *Engine) quietUntil() int64 {
-	first := int64(math.MaxInt64)
-	for _, id := range e.order {
-		first = min(first, e.incidents[id].last)
-	}
-	return first + int64(e.opt.CoolDown)
 }

@@ -243,13 +243,15 @@ func (e *Engine) number(l *look, which int, v float64, c *level.Calls) {
 	x := math.Log(v)
 	j := c.Judge(&e.opt.Level, x)
 	weight := 1.0
-	if high := math.Exp(j.High); j.P < l.tuning.P && v >= l.tuning.Ratio*high {
-		severity := Warning
-		weight = .5
-		if v >= 10*high {
-			severity, weight = Critical, 0
+	if j.P < l.tuning.P {
+		if high := math.Exp(j.High); v >= l.tuning.Ratio*high {
+			severity := Warning
+			weight = .5
+			if v >= 10*high {
+				severity, weight = Critical, 0
+			}
+			e.numberAlert(l, which, severity, "call", v, j)
 		}
-		e.numberAlert(l, which, severity, "call", v, j)
 	}
 	if weight > 0 {
 		c.Learn(&e.opt.Level, x, weight)

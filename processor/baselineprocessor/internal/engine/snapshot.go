@@ -238,6 +238,7 @@ func (s *session) describe(c *codec.Codec, e *Engine) {
 	c.U32(&s.modelFails)
 	c.I64(&s.modelSince)
 	c.U16(&s.prompts)
+	c.Bool(&s.looped)
 	s.ring.Describe(c)
 	s.novel.Describe(c, e.opt.Novelty)
 	codec.Each(c, &s.used, maxTools, func(u *toolUse) {
@@ -285,17 +286,5 @@ func (i *Incident) describe(c *codec.Codec) {
 	a.Count = int(count & (1<<62 - 1))
 	if !slices.Contains(Types(), a.Type) || a.Severity < Info || a.Severity > Critical {
 		c.Fail()
-	}
-}
-
-func (r *idRing) describe(c *codec.Codec) {
-	// Oldest first, so that a ring of another size can take the newest.
-	ids := append(append([]uint64(nil), r.ids[r.next:]...), r.ids[:r.next]...)
-	codec.Each(c, &ids, most, func(id *uint64) { c.U64(id) })
-	if !c.Reading() {
-		return
-	}
-	for _, id := range ids {
-		r.first(id)
 	}
 }

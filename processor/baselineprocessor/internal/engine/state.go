@@ -75,8 +75,8 @@ type toolState struct {
 
 // Shapes of the tails of sessions.
 var (
-	noveltyShape = stats.Shape{First: .5, Growth: 1.1, Most: 10_000}
-	countShape   = stats.Shape{First: 1, Growth: 1.25, Most: 10_000}
+	noveltyShape = stats.NewShape(.5, 1.1, 10_000)
+	countShape   = stats.NewShape(1, 1.25, 10_000)
 )
 
 // session is a live one.
@@ -90,6 +90,7 @@ type session struct {
 	modelFails             uint32
 	modelSince             int64  // end of the first of them
 	prompts                uint16 // messages of the user that were noted
+	looped                 bool   // a loop was seen
 	novel                  novelty.Session
 	used                   []toolUse
 	models                 []uint32

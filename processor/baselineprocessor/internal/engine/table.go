@@ -71,29 +71,3 @@ func (t *table[V]) each(visit func(*node[V])) {
 		visit(n)
 	}
 }
-
-// idRing remembers the last ids, so that each action counts once.
-type idRing struct {
-	ids  []uint64
-	next int
-	most int
-	has  map[uint64]struct{}
-}
-
-func newIDRing(most int) idRing { return idRing{most: most, has: map[uint64]struct{}{}} }
-
-// first remembers the id and reports whether it was new.
-func (r *idRing) first(id uint64) bool {
-	if _, known := r.has[id]; known {
-		return false
-	}
-	if len(r.ids) < r.most {
-		r.ids = append(r.ids, id)
-	} else {
-		delete(r.has, r.ids[r.next])
-		r.ids[r.next] = id
-		r.next = (r.next + 1) % r.most
-	}
-	r.has[id] = struct{}{}
-	return true
-}

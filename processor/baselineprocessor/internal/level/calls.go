@@ -18,7 +18,7 @@ type Calls struct {
 
 // Judgement is what one value is worth. Numbers are in the unit of the value.
 type Judgement struct {
-	P        float64 // how likely a value as high is; 1 at or below the level
+	P        float64 // how likely a value as high is; 1 at or below High
 	Expected float64
 	High     float64 // about 19 of 20 values are below it
 	N        int
@@ -35,7 +35,7 @@ func (c *Calls) deviation() float64 {
 func (c *Calls) Judge(p *Params, x float64) Judgement {
 	const quantile95 = 1.645 // of the normal distribution
 	j := Judgement{P: 1, Expected: c.mean, High: c.mean + quantile95*c.deviation(), N: int(c.n)}
-	if c.n > p.Warm && x > c.mean && c.scale > 0 {
+	if c.n > p.Warm && x > j.High && c.scale > 0 {
 		j.P = c.tail.P(p.Distances, (x-c.mean)/c.deviation())
 	}
 	return j
@@ -52,7 +52,7 @@ func (c *Calls) Learn(p *Params, x, weight float64) {
 	if c.n > 10 && c.scale > 0 {
 		c.tail.Add(p.Distances, math.Max(0, x-c.mean)/c.deviation())
 	}
-	a := weight * max(1-math.Exp2(-1/p.HalfLife), 1/float64(c.n+1))
+	a := weight * max(stats.Forget(p.HalfLife), 1/float64(c.n+1))
 	d := x - c.mean
 	if c.n > 100 && c.scale > 0 {
 		most := p.Clip * toDeviation * c.scale

@@ -38,8 +38,8 @@ func Defaults() Params {
 	return Params{
 		HalfLife: 1000, Near: .08, Far: .02, Clip: 4, Warm: 50, Mature: 200, Mix: .3, Excess: .05, Rotate: 2000,
 		Quiet: 65, Margin: .1, Explain: .85, Fade: .88, Threshold: .185,
-		Distances: stats.Shape{First: .3, Growth: 1.2, Most: 10_000},
-		Rarity:    stats.Shape{First: 1, Growth: 1.3, Most: 10_000},
+		Distances: stats.NewShape(.3, 1.2, 10_000),
+		Rarity:    stats.NewShape(1, 1.3, 10_000),
 	}
 }
 
@@ -193,7 +193,7 @@ func (s *Series) score(p *Params, evidence float64) float64 {
 
 func (s *Series) learn(p *Params, x float64) {
 	first := 1 / float64(s.n+1)
-	a := max(1-math.Exp2(-1/p.HalfLife), first)
+	a := max(stats.Forget(p.HalfLife), first)
 	d := x - s.mean
 	s.late += max(p.Near, first) * (math.Abs(d) - s.late)
 	if s.n > 100 && s.scale > 0 {

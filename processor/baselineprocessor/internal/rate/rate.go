@@ -167,9 +167,11 @@ func (r *Rate) judge(p *Params, bin int64, parent *Rate) Verdict {
 			v.Fired, v.Rule = true, Burst
 		}
 	}
-	if events, bins, over := r.sustained(p, bin, mean, variance); over && !v.Fired {
-		v.Fired, v.Rule, v.Observed = true, Sustained, events/bins
-		v.P = min(v.P, p.P)
+	if y > mean && !v.Fired { // a bin below the mean lets the sum fall
+		if events, bins, over := r.sustained(p, bin, mean, variance); over {
+			v.Fired, v.Rule, v.Observed = true, Sustained, events/bins
+			v.P = min(v.P, p.P)
+		}
 	}
 	v.Critical = v.Fired && y >= p.Critical*mean && y >= v.Limit && r.hotBins(p, bin, mean) >= p.CriticalFor
 	return v
@@ -192,11 +194,11 @@ func (r *Rate) young(p *Params, v Verdict, parent *Rate) Verdict {
 // sustained continues the sum over the open bins up to bin. What an open bin has
 // so far is the least it can add.
 func (r *Rate) sustained(p *Params, bin int64, mean, variance float64) (events, bins float64, over bool) {
-	sum := float64(r.sum)
+	sum, deviation := float64(r.sum), deviationOf(mean, variance)
 	events, bins = float64(r.runEvents), float64(r.runBins)
 	for b := r.head - Late; b <= bin; b++ {
 		y := float64(r.counts[slot(b)])
-		sum = p.step(sum, y, mean, variance)
+		sum = p.step(sum, y-mean, deviation)
 		if sum == 0 {
 			events, bins = 0, 0
 			continue
@@ -207,13 +209,16 @@ func (r *Rate) sustained(p *Params, bin int64, mean, variance float64) (events, 
 	return events, max(bins, 1), over
 }
 
-func (p *Params) step(sum, y, mean, variance float64) float64 {
-	deviation := math.Sqrt(variance + mean)
-	if !(deviation > 0) {
-		deviation = 1
+// deviationOf counts the Poisson part of the variance twice, on purpose.
+func deviationOf(mean, variance float64) float64 {
+	if d := math.Sqrt(variance + mean); d > 0 {
+		return d
 	}
-	sum = max(0, sum+min((y-mean)/deviation, p.ZMost)-p.Allowance)
-	return min(sum, 2*p.Limit)
+	return 1
+}
+
+func (p *Params) step(sum, above, deviation float64) float64 {
+	return min(2*p.Limit, max(0, sum+min(above/deviation, p.ZMost)-p.Allowance))
 }
 
 // hotBins counts the bins in a row, up to bin, at Critical times the expected.
@@ -252,7 +257,7 @@ func (r *Rate) close(p *Params, count uint32, flags uint8) {
 		weight = .5
 		r.fired++
 	}
-	a := weight * max(1-math.Exp2(-1/p.HalfLife), 1/float64(r.n+1))
+	a := weight * max(stats.Forget(p.HalfLife), 1/float64(r.n+1))
 	d := y - r.mean
 	if r.n > 20 {
 		most := p.Clip * math.Sqrt(r.variance+r.mean)
@@ -269,7 +274,11 @@ func (r *Rate) closeSum(p *Params, y float64) {
 	if r.n < p.Warm {
 		return
 	}
-	r.sum = float32(p.step(float64(r.sum), y, r.mean, r.variance))
+	if r.sum == 0 && y <= r.mean {
+		r.runEvents, r.runBins, r.hot = 0, 0, 0
+		return
+	}
+	r.sum = float32(p.step(float64(r.sum), y-r.mean, deviationOf(r.mean, r.variance)))
 	if r.sum == 0 {
 		r.runEvents, r.runBins = 0, 0
 	} else if r.runBins < math.MaxUint16 {

@@ -62,7 +62,7 @@ func TestTailsAgainstSums(t *testing.T) {
 // A model of Tail that keeps every value: as long as nothing fades, P is the share
 // of values in x's bucket or above, plus one.
 func TestTailModel(t *testing.T) {
-	s := Shape{First: .3, Growth: 1.2, Most: 10_000}
+	s := NewShape(.3, 1.2, 10_000)
 	r := rand.New(rand.NewPCG(1, 2))
 	var tail Tail
 	var all []float64
@@ -88,7 +88,7 @@ func TestTailModel(t *testing.T) {
 // Calibration: of values of the same kind, about as many have p below a level as
 // the level says, and never many more.
 func TestTailCalibrated(t *testing.T) {
-	s := Shape{First: .3, Growth: 1.2, Most: 10_000}
+	s := NewShape(.3, 1.2, 10_000)
 	for name, draw := range map[string]func(*rand.Rand) float64{
 		"normal": func(r *rand.Rand) float64 { return math.Abs(r.NormFloat64()) },
 		"heavy":  func(r *rand.Rand) float64 { return math.Exp(1.2 * r.NormFloat64()) },
@@ -117,7 +117,7 @@ func FuzzTail(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 200}, 1.5)
 	f.Add([]byte{}, math.Inf(1))
 	f.Fuzz(func(t *testing.T, raw []byte, x float64) {
-		s := Shape{First: .3, Growth: 1.2, Most: 50}
+		s := NewShape(.3, 1.2, 50)
 		var tail Tail
 		for _, b := range raw {
 			tail.Add(s, math.Exp(float64(b)/16-4))
@@ -160,4 +160,10 @@ func FuzzDistributions(f *testing.F) {
 			require.LessOrEqual(t, BetaBinomialTail(k+1, n, a, b), q+1e-6)
 		}
 	})
+}
+
+func TestForget(t *testing.T) {
+	for _, h := range []float64{.5, 1, 5, 7, 100, 1000, 1e6} {
+		assert.InEpsilon(t, -math.Expm1(-math.Ln2/h), Forget(h), 1e-5, "%v", h)
+	}
 }

@@ -8,16 +8,23 @@ import (
 
 // Shape says how a Tail counts. It is configuration, not state.
 type Shape struct {
-	First  float64 // lower edge of the first bucket that tells values apart
-	Growth float64 // ratio of a bucket's edges, above 1
-	Most   uint16  // counts are halved when so many were added
+	first, growth float64
+	step          float64 // logarithm of growth
+	most          uint16
+}
+
+// NewShape returns a shape: first is the lower edge of the first bucket that tells
+// values apart, growth the ratio of a bucket's edges, above 1, and most how many
+// values are added before counts are halved.
+func NewShape(first, growth float64, most uint16) Shape {
+	return Shape{first: first, growth: growth, step: math.Log(growth), most: most}
 }
 
 // Buckets is how many buckets a Tail has.
 const Buckets = 40
 
 // Tail is the distribution of a positive statistic: counts over its logarithm,
-// old ones fading by half whenever Most were added, and a Pareto tail (Hill's
+// old ones fading by half whenever so many were added, and a Pareto tail (Hill's
 // estimate) beyond what was seen. The zero value is empty.
 type Tail struct {
 	counts [Buckets]uint16
@@ -25,10 +32,10 @@ type Tail struct {
 }
 
 func (s Shape) bucket(x float64) int {
-	if !(x > s.First) { // NaN is nothing unusual
+	if !(x > s.first) { // NaN is nothing unusual
 		return 0
 	}
-	return int(min(Buckets-1, math.Log(x/s.First)/math.Log(s.Growth)))
+	return int(min(Buckets-1, math.Log(x/s.first)/s.step))
 }
 
 // N is how many values the counts stand for.
@@ -38,7 +45,7 @@ func (t *Tail) N() int { return int(t.n) }
 func (t *Tail) Add(s Shape, x float64) {
 	t.counts[s.bucket(x)]++
 	t.n++
-	if t.n < s.Most {
+	if t.n < s.most {
 		return
 	}
 	t.n = 0
@@ -77,7 +84,7 @@ func (t *Tail) pareto(s Shape, x float64) float64 {
 		from--
 		mass += float64(t.counts[from])
 	}
-	edge, step := s.First*math.Pow(s.Growth, float64(from)), math.Log(s.Growth)
+	edge, step := s.first*math.Pow(s.growth, float64(from)), s.step
 	sum := 0.0
 	for j := from; j < Buckets; j++ {
 		sum += float64(t.counts[j]) * max(.02, (float64(j-from)+.5)*step)
@@ -98,10 +105,10 @@ func (t *Tail) Quantile(s Shape, q float64) (float64, bool) {
 	need, sum := q*float64(t.n), 0.0
 	for j := range t.counts {
 		if sum += float64(t.counts[j]); sum >= need {
-			return s.First * math.Pow(s.Growth, float64(j+1)), true
+			return s.first * math.Pow(s.growth, float64(j+1)), true
 		}
 	}
-	return s.First * math.Pow(s.Growth, Buckets), true
+	return s.first * math.Pow(s.growth, Buckets), true
 }
 
 // Describe is the snapshot of the counts.
@@ -119,4 +126,14 @@ func (t *Tail) Describe(c *codec.Codec) {
 		}
 		t.n = uint16(sum)
 	}
+}
+
+// Forget returns the weight of the newest of values whose weight halves every
+// halfLife values: 1 - 2^(-1/halfLife), by its series where that is exact enough.
+func Forget(halfLife float64) float64 {
+	x := math.Ln2 / halfLife
+	if x < .1 {
+		return x * (1 - x/2*(1-x/3*(1-x/4)))
+	}
+	return -math.Expm1(-x)
 }
