@@ -41,17 +41,17 @@ func (r *decisionReceiver) delegate(w http.ResponseWriter, req *http.Request) {
 		refuseGrant(w, fmt.Errorf("%w: %s", decision.ErrGrantHalt, asked.Delegator))
 		return
 	}
-	r.engine.mu.Lock()
+	r.engine.granting.Lock()
 	g, err := r.engine.grants.Register(asked, reg, r.engine.newID(now), now)
-	r.engine.mu.Unlock()
+	r.engine.granting.Unlock()
 	if err != nil {
 		refuseGrant(w, err)
 		return
 	}
 	if err := r.tell(req, g, now); err != nil {
-		r.engine.mu.Lock()
+		r.engine.granting.Lock()
 		_, _ = r.engine.grants.Revoke(g.ID, "spanwarden", "could not be recorded", now)
-		r.engine.mu.Unlock()
+		r.engine.granting.Unlock()
 		fail(w, http.StatusServiceUnavailable, string(decision.ReasonEvidenceUnavailable))
 		return
 	}
@@ -123,9 +123,9 @@ func (r *decisionReceiver) revoke(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	now := r.engine.now()
-	r.engine.mu.Lock()
+	r.engine.granting.Lock()
 	g, err := r.engine.grants.Revoke(req.PathValue("id"), strings.TrimSpace(in.By), strings.TrimSpace(in.Reason), now)
-	r.engine.mu.Unlock()
+	r.engine.granting.Unlock()
 	switch {
 	case errors.Is(err, decision.ErrNoGrant):
 		fail(w, http.StatusNotFound, err.Error())
@@ -142,9 +142,9 @@ func (r *decisionReceiver) revoke(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *decisionReceiver) delegation(w http.ResponseWriter, req *http.Request) {
-	r.engine.mu.Lock()
+	r.engine.granting.Lock()
 	g, ok := r.engine.grants.Get(req.PathValue("id"))
-	r.engine.mu.Unlock()
+	r.engine.granting.Unlock()
 	if !ok {
 		fail(w, http.StatusNotFound, decision.ErrNoGrant.Error())
 		return
@@ -153,9 +153,9 @@ func (r *decisionReceiver) delegation(w http.ResponseWriter, req *http.Request) 
 }
 
 func (r *decisionReceiver) chain(w http.ResponseWriter, req *http.Request) {
-	r.engine.mu.Lock()
+	r.engine.granting.Lock()
 	grants := r.engine.grants.Chain(req.PathValue("id"))
-	r.engine.mu.Unlock()
+	r.engine.granting.Unlock()
 	if len(grants) == 0 {
 		fail(w, http.StatusNotFound, "no delegation of this chain is remembered here")
 		return

@@ -30,10 +30,14 @@ type engine struct {
 	log    *evidence
 	tel    *metadata.TelemetryBuilder
 
+	// granting guards grants. It may be held while mu is taken, since a grant may
+	// be of a rule with a rate; never the other way round.
+	granting sync.Mutex
+	grants   *decision.Grants
+
 	mu        sync.Mutex
 	rates     *decision.Rates
 	approvals *decision.Approvals
-	grants    *decision.Grants
 	since     time.Time        // when the registry's version was first seen
 	version   *policy.Registry // that version
 }
@@ -163,7 +167,7 @@ func (e *engine) judge(q *decision.Question, rec *decision.Record) (policy.Bindi
 		}
 	}
 	if q.DelegationID != "" && b.Agent != nil {
-		e.mu.Lock()
+		e.granting.Lock()
 		if g, ok := e.grants.Get(q.DelegationID); ok && g.Delegatee == b.Agent.ID() {
 			r.Check = policy.PrincipalIfKnown
 			if r.Principal.ID == "" {
@@ -173,7 +177,7 @@ func (e *engine) judge(q *decision.Question, rec *decision.Record) (policy.Bindi
 			q.Scopes.Root = g.Chain
 		}
 		facts.Authority, rec.Chain = e.grants.Authority(q.DelegationID, b.Agent.ID(), r, reg, rec.At)
-		e.mu.Unlock()
+		e.granting.Unlock()
 	}
 	asked := e.now()
 	e.halts(&q.Scopes, b.Agent, facts)

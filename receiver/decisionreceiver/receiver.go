@@ -124,8 +124,11 @@ func (r *decisionReceiver) observe() error {
 			}
 			observe("decisions", r.evidence.recent.forgotten())
 			r.engine.mu.Lock()
-			approvals, grants := r.engine.approvals.Forgotten(), r.engine.grants.Forgotten()
+			approvals := r.engine.approvals.Forgotten()
 			r.engine.mu.Unlock()
+			r.engine.granting.Lock()
+			grants := r.engine.grants.Forgotten()
+			r.engine.granting.Unlock()
 			observe("approvals", int64(approvals))
 			observe("grants", int64(grants))
 			observe("calls", r.hooks.forgotten())
