@@ -60,6 +60,23 @@ func TestConditionInThreeValues(t *testing.T) {
 	}
 }
 
+// TestTimeZones: by name and by offset, never the machine's own.
+func TestTimeZones(t *testing.T) {
+	at := time.Date(2026, 7, 2, 23, 45, 1, 7e6, time.UTC)
+	for when, want := range map[string]Truth{
+		`now.getHours() == 23`: True, `now.getHours("Europe/Berlin") == 1`: True, `now.getDayOfWeek("Europe/Berlin") == 5`: True,
+		`now.getDate("Europe/Berlin") == 3 && now.getDayOfMonth("Europe/Berlin") == 2`: True, `now.getMonth("UTC") == 6`: True,
+		`now.getHours("-08:30") == 15 && now.getMinutes("-08:30") == 15`: True, `now.getHours("+01:00") == 0`: True, `now.getHours("02:00") == 1`: True,
+		`now.getFullYear("UTC") == 2026 && now.getDayOfYear("UTC") == 182 && now.getSeconds("UTC") == 1 && now.getMilliseconds("UTC") == 7`: True,
+		`now.getHours("Local") >= 0`: Unknown, `now.getHours("Nowhere/City") >= 0`: Unknown, `now.getHours("+25:00") >= 0`: Unknown,
+		`duration("90m").getHours() == 1`: True,
+	} {
+		cond, fault := compileCondition(when)
+		require.Empty(t, fault, when)
+		assert.Equal(t, want, (&Rule{when: cond}).Eval(&Request{Time: at}).Truth, when)
+	}
+}
+
 func TestConditionsRefused(t *testing.T) {
 	for _, when := range []string{
 		"1", "true &&", "env.HOME == ''", "unknown_function(1)", "args.exists(a, args.exists(b, args.exists(c, a == b && b == c)))",

@@ -151,7 +151,7 @@ func TestApprovers(t *testing.T) {
 
 func TestOperationOf(t *testing.T) {
 	for in, want := range map[string]string{
-		"read": "read", "GET": "read", "post": "write", "DELETE": "delete", "tools/list": "read", "resources/read": "read",
+		"read": "read", "GET": "read", "HEAD": "read", "post": "write", "PUT": "write", "PATCH": "write", "resources/list": "read", "prompts/get": "read", "DELETE": "delete", "tools/list": "read", "resources/read": "read",
 		"server/discover": "read", "SELECT": "read", "insert": "write", "tools/call": "", "": "", "frobnicate": "",
 	} {
 		got, ok := OperationOf(in)

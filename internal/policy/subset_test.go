@@ -143,6 +143,13 @@ func TestScopeContains(t *testing.T) {
 	assert.Equal(t, False, own.Passable(1, desk), "not in delegation.scope")
 	assert.Equal(t, False, own.Passable(2, desk), "wider than the rule")
 	assert.Equal(t, True, ParseScope([]string{"read"}).ContainsIn(0, reader, own, desk))
+	assert.Equal(t, False, ParseScope([]string{"never"}).Contains(0, desk, desk), "a deny rule is nothing to pass on")
+	inner, err := ParseScope([]string{"some"}).ParseConstraints("grant", *parseNode(t, `{args: {amount: {maximum: 5}}}`).y)
+	require.NoError(t, err)
+	outer, err := ParseScope([]string{"pay"}).ParseConstraints("grant", *parseNode(t, `{args: {amount: {maximum: 9}}}`).y)
+	require.NoError(t, err)
+	assert.Equal(t, True, inner.ContainsIn(0, reader, outer, desk))
+	assert.Equal(t, False, ParseScope([]string{"some"}).ContainsIn(0, reader, outer, desk), "wider than the outer grant's constraints")
 	assert.Equal(t, False, ParseScope([]string{"pay"}).ContainsIn(0, reader, ParseScope([]string{"read"}), desk))
 }
 
@@ -179,6 +186,8 @@ func TestScopeCovers(t *testing.T) {
 	assert.Equal(t, PartTool, ask(Request{Tool: "shell"}).Failed)
 	span := Request{Tool: "get", Operation: "read"}
 	assert.Equal(t, Outcome{Truth: Unknown, Missing: FieldResource}, s.Covers(desk, &span))
+	denied := Request{Source: FromRequest, Tool: "x"}
+	assert.Equal(t, False, ParseScope([]string{"never"}).Covers(desk, &denied).Truth, "a deny rule passes nothing on")
 	empty := Request{Tool: "get", Operation: "read"}
 	assert.Equal(t, False, ParseScope(nil).Covers(desk, &empty).Truth, "no scope passes nothing on")
 
