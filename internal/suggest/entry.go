@@ -101,20 +101,20 @@ func principalPatterns(all []Principal) []string {
 			byType[p.Type] = append(byType[p.Type], p.ID)
 		}
 	}
-	var out []string
+	out := make([]string, 0, len(byType))
 	for kind, ids := range byType {
-		any := "*"
+		some := "*"
 		if slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(id, "/") }) {
-			any = "**"
+			some = "**"
 		}
 		at := strings.LastIndexByte(ids[0], '@')
 		if at >= 0 {
 			domain := ids[0][at:]
 			if !slices.ContainsFunc(ids, func(id string) bool { return !strings.HasSuffix(id, domain) }) {
-				any += escape(domain)
+				some += escape(domain)
 			}
 		}
-		out = append(out, escape(kind)+":"+any)
+		out = append(out, escape(kind)+":"+some)
 	}
 	slices.Sort(out)
 	return out

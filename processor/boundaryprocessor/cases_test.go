@@ -67,23 +67,23 @@ func (h host) GetExtensions() map[component.ID]component.Component { return h }
 
 var governanceID = component.MustNewID("governance")
 
-func load(t testing.TB, text string) *policy.Registry {
-	t.Helper()
+func load(tb testing.TB, text string) *policy.Registry {
+	tb.Helper()
 	r, err := policy.Load([]policy.File{{Name: "registry.yaml", Data: []byte(text)}})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return r
 }
 
-func readFile(t testing.TB, name string) []byte {
-	t.Helper()
+func readFile(tb testing.TB, name string) []byte {
+	tb.Helper()
 	raw, err := os.ReadFile(name)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return raw
 }
 
-func standard(t testing.TB) policy.History {
-	t.Helper()
-	return policy.NewHistory(0).Add(loaded, load(t, string(readFile(t, "testdata/registry.yaml"))))
+func standard(tb testing.TB) policy.History {
+	tb.Helper()
+	return policy.NewHistory(0).Add(loaded, load(tb, string(readFile(tb, "testdata/registry.yaml"))))
 }
 
 // running is a started processor and what it sent.
@@ -94,8 +94,8 @@ type running struct {
 	gov  *registry
 }
 
-func startWith(t testing.TB, set processor.Settings, gov *registry, next consumer.Traces, edit func(*Config)) *running {
-	t.Helper()
+func startWith(tb testing.TB, set processor.Settings, gov *registry, next consumer.Traces, edit func(*Config)) *running {
+	tb.Helper()
 	r := &running{sink: new(consumertest.TracesSink), gov: gov}
 	if next == nil {
 		next = r.sink
@@ -109,15 +109,15 @@ func startWith(t testing.TB, set processor.Settings, gov *registry, next consume
 		edit(cfg)
 	}
 	var err error
-	r.Traces, err = NewFactory().CreateTraces(t.Context(), set, cfg, next)
-	require.NoError(t, err)
-	require.NoError(t, r.Start(t.Context(), h))
+	r.Traces, err = NewFactory().CreateTraces(tb.Context(), set, cfg, next)
+	require.NoError(tb, err)
+	require.NoError(tb, r.Start(tb.Context(), h))
 	return r
 }
 
-func start(t testing.TB, gov *registry, edit func(*Config)) *running {
-	t.Helper()
-	return startWith(t, processortest.NewNopSettings(metadata.Type), gov, nil, edit)
+func start(tb testing.TB, gov *registry, edit func(*Config)) *running {
+	tb.Helper()
+	return startWith(tb, processortest.NewNopSettings(metadata.Type), gov, nil, edit)
 }
 
 // spanSpec is one span of a case. Its id is one digit of its span id.
@@ -257,8 +257,8 @@ type result struct {
 	text              string
 }
 
-func collect(t testing.TB, all []ptrace.Traces) *result {
-	t.Helper()
+func collect(tb testing.TB, all []ptrace.Traces) *result {
+	tb.Helper()
 	r := &result{spans: map[byte]verdictSpec{}, judgements: map[byte]verdictSpec{}, findings: map[string]finding.Finding{}}
 	var text strings.Builder
 	eachSpan(all, func(span ptrace.Span) {
@@ -266,11 +266,11 @@ func collect(t testing.TB, all []ptrace.Traces) *result {
 			r.spans[span.SpanID()[7]] = verdictOf(span.Attributes())
 		}
 		found, refused := finding.FromSpan(span)
-		require.Empty(t, refused)
+		require.Empty(tb, refused)
 		for _, f := range found {
 			r.findings[f.ID] = f
 			raw, err := json.Marshal(f)
-			require.NoError(t, err)
+			require.NoError(tb, err)
 			text.Write(raw)
 		}
 		for _, e := range span.Events().All() {
@@ -279,7 +279,7 @@ func collect(t testing.TB, all []ptrace.Traces) *result {
 			}
 			id, _ := e.Attributes().Get(attr.AttributionSpan)
 			action, _ := e.Attributes().Get(attr.AttributionAction)
-			require.Len(t, action.Str(), 32)
+			require.Len(tb, action.Str(), 32)
 			r.judgements[id.Str()[15]-'0'] = verdictOf(e.Attributes())
 		}
 	})
@@ -319,6 +319,7 @@ func (c *caseSpec) history(t testing.TB) policy.History {
 }
 
 func (c *caseSpec) run(t *testing.T, front func(ptrace.Traces), twice bool) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		gov := &registry{history: c.history(t)}
 		p := start(t, gov, func(cfg *Config) {
@@ -356,7 +357,7 @@ func (c *caseSpec) check(t *testing.T, got *result, gov *registry) {
 		assertVerdict(t, want, got.judgements[id], "correction of span %d", id)
 	}
 	assertFindings(t, c.Findings, got.findings)
-	var halts []string
+	var halts []string //nolint:prealloc // nil where there are none
 	for _, o := range gov.halts {
 		halts = append(halts, strings.TrimSpace(o.Scope.String()+" "+o.Key+" "+o.Run+" "+o.Session))
 	}

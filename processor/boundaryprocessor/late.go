@@ -168,7 +168,7 @@ func (p *boundaryProcessor) settle(w *work, h policy.History, n *news, by ptrace
 func (p *boundaryProcessor) again(t *tally, h policy.History, x *waiting, repeat bool) (found []finding.Finding, ok bool) {
 	before := x.told
 	j := p.late.Of(h, x.facts)
-	if same(&j, &before) && !(x.later && repeat) {
+	if same(&j, &before) && (!x.later || !repeat) {
 		return nil, false
 	}
 	p.uses.used(&j, x.facts)
@@ -179,14 +179,14 @@ func (p *boundaryProcessor) again(t *tally, h policy.History, x *waiting, repeat
 		}
 	}
 	x.told, x.later = j, true
-	f, any := p.find(&j, x.facts)
-	if old := x.found; old != nil && (!any || old.ID != f.ID) {
+	f, told := p.find(&j, x.facts)
+	if old := x.found; old != nil && (!told || old.ID != f.ID) {
 		// It was not this agent after all.
 		old.State = finding.Resolved
 		found = append(found, *old)
 		x.found = nil
 	}
-	if any {
+	if told {
 		x.found = &f
 		found = append(found, f)
 	}

@@ -281,7 +281,8 @@ func TestTelemetry(t *testing.T) {
 	set.TelemetrySettings = tel.NewTelemetrySettings()
 	p := startWith(t, set, &registry{history: standard(t)}, nil, func(c *Config) { c.Limits.Agents = 1 })
 	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{deletion, listing})))
-	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{run, {ID: 5, Agent: "trial", Tool: "look"}, {ID: 6, Agent: "stranger"}})))
+	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{run})))
+	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{{ID: 5, Agent: "trial", Tool: "look"}, {ID: 6, Agent: "stranger"}})))
 	point := func(n int64, kv ...string) metricdata.DataPoint[int64] {
 		var attrs []attribute.KeyValue
 		for i := 0; i < len(kv); i += 2 {
@@ -320,5 +321,20 @@ func TestConfigNamesKeyAndValue(t *testing.T) {
 		"pending: must be positive, not 0", "rates: must be positive, not -1",
 	} {
 		assert.ErrorContains(t, err, want)
+	}
+}
+
+// The README names every key and its default.
+func TestReadmeNamesTheDefaults(t *testing.T) {
+	conf := confmap.New()
+	require.NoError(t, conf.Marshal(createDefaultConfig()))
+	readme := string(readFile(t, "README.md"))
+	for _, key := range conf.AllKeys() {
+		if key == "governance" || key == "limits::spans" || key == "limits::responses" {
+			assert.Contains(t, readme, "`"+key+"`")
+			continue
+		}
+		want := strings.TrimSuffix(strings.TrimSuffix(fmt.Sprint(conf.Get(key)), "0s"), "0m")
+		assert.Regexp(t, "\\| `"+key+"` \\| [a-z]+ \\| `"+want+"` \\|", readme)
 	}
 }

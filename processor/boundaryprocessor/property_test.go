@@ -31,6 +31,9 @@ func trace(r *rand.Rand) []spanSpec {
 			ID: id, Parent: above[r.IntN(len(above))], At: time.Duration(id) * time.Second, Attrs: map[string]any{},
 			Resource: map[string]string{"service.name": pick("pay", "daemon", "desk")},
 		}
+		if r.IntN(5) == 0 {
+			s.Resource["gen_ai.main_agent.name"] = pick("support", "trial")
+		}
 		switch r.IntN(5) {
 		case 0:
 			s.Agent = pick("support", "billing", "trial", "stranger", "old")
@@ -61,6 +64,7 @@ func trace(r *rand.Rand) []spanSpec {
 
 // outcomes is what is known in the end, in whatever order it came.
 func outcomes(t *testing.T, h policy.History, batches [][]spanSpec) (verdicts map[byte]string, found []string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, &registry{history: h}, nil)
 		for _, specs := range batches {

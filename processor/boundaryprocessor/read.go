@@ -106,6 +106,9 @@ func (r *reader) workload() {
 			f.Namespace = v.AsString()
 		case "k8s.serviceaccount.name", "k8s.service_account.name":
 			f.ServiceAccount = v.AsString()
+		case "gen_ai.main_agent.id", "gen_ai.main_agent.name":
+			main := v.AsString()
+			f.Guessed = f.Guessed || main == f.Agent.ID || main == f.Agent.Name
 		}
 	}
 }
@@ -120,6 +123,8 @@ func (r *reader) scan() (named bool) {
 		case "gen_ai.tool.call.arguments", "ai.toolCall.args", "gcp.vertex.agent.tool_call_args", "gen_ai.tool.args",
 			"tool_arguments", "mcp.request.argument":
 			named = true
+		case "gen_ai.agent.id", "gen_ai.agent.name":
+			f.Guessed = false
 		case attr.RunID:
 			f.Run, f.Chained = v.AsString(), true
 		case attr.ChainID:

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"path/filepath"
 	"testing"
 	"time"
@@ -33,9 +34,7 @@ func ask(t *testing.T, conn driver.Conn, id string, params map[string]string) *e
 	q, err := evidence.Get(id)
 	require.NoError(t, err)
 	values := map[string]string{"period_start": "2026-01-01", "period_end": "2027-01-01"}
-	for k, v := range params {
-		values[k] = v
-	}
+	maps.Copy(values, params)
 	bound, err := q.Bind(values, time.Now())
 	require.NoError(t, err)
 	answer, err := q.Run(t.Context(), conn, bound, 1000)

@@ -51,6 +51,9 @@ type Facts struct {
 	// Claimed means that the action names an approval or a decision.
 	Claimed bool
 
+	// Guessed means that Agent is only the main agent of the process, which stands
+	// in until it is known who acted.
+	Guessed bool
 	// Final means that nobody will tell more of who acted.
 	Final bool
 }
@@ -97,7 +100,7 @@ func (f *Facts) Size() int {
 // Learn takes what became known of who acted.
 func (f *Facts) Learn(agent genai.Agent, session string, principal genai.Principal) {
 	if agent.ID != "" {
-		f.Agent = agent
+		f.Agent, f.Guessed = agent, false
 	}
 	if session != "" {
 		f.Session = session

@@ -30,7 +30,7 @@ func (out *Judgement) Daily(f *Facts) string {
 // delegation processor stands in front, hand-overs and approvals are its to find:
 // one cause, one finding.
 func (out *Judgement) Reported(f *Facts) bool {
-	return out.Finding != "" && !(f.Chained && strings.HasPrefix(out.Finding, finding.DelegationPrefix))
+	return out.Finding != "" && (!f.Chained || !strings.HasPrefix(out.Finding, finding.DelegationPrefix))
 }
 
 // Found words the finding of a judgement that has one. It never holds the value
@@ -150,18 +150,24 @@ func (out *Judgement) message(f *Facts) string {
 		return what + " outside the time for which its entry is valid: stop it, or renew its entry" + at
 	case finding.BoundaryData:
 		return what + " on data of a class that its entry leaves out" + fix
+	default:
+		return what + out.refusal(rule, fix)
 	}
+}
+
+// refusal goes on for what a rule, or delegation.to, refuses.
+func (out *Judgement) refusal(rule, fix string) string {
 	switch {
 	case strings.HasPrefix(out.Finding, finding.DelegationPrefix+"approval"), out.Finding == finding.DelegationPrefix+"self_approval":
-		return what + " without the approval that rule " + rule + " asks for: find out who let it"
+		return " without the approval that rule " + rule + " asks for: find out who let it"
 	case strings.HasPrefix(out.Finding, finding.DelegationPrefix):
-		return what + ", to whom delegation.to of its entry does not let it" + fix
+		return ", to whom delegation.to of its entry does not let it" + fix
 	case out.Reason == policy.ReasonRateExceeded:
-		return what + fmt.Sprintf(" more often than rule %s allows, %d in %s: stop it, or raise the rate", rule, out.Decided.Rate().Max, out.Decided.Rate().Per)
+		return fmt.Sprintf(" more often than rule %s allows, %d in %s: stop it, or raise the rate", rule, out.Decided.Rate().Max, out.Decided.Rate().Per)
 	case out.Arg != "":
-		return what + " with argument " + name(out.Arg) + " outside what rule " + rule + " allows (" + string(out.Reason) + "): stop it, or change the rule"
+		return " with argument " + name(out.Arg) + " outside what rule " + rule + " allows (" + string(out.Reason) + "): stop it, or change the rule"
 	default:
-		return what + ", but rule " + rule + " refuses its " + or(out.Failed.String(), "conditions") + " (" + string(out.Reason) + "): stop it, or change the rule"
+		return ", but rule " + rule + " refuses its " + or(out.Failed.String(), "conditions") + " (" + string(out.Reason) + "): stop it, or change the rule"
 	}
 }
 

@@ -139,7 +139,7 @@ func (j *Judge) bind(registry *policy.Registry, f *Facts, out *Judgement) bool {
 		SPIFFE: f.SPIFFE, Namespace: f.Namespace, ServiceAccount: f.ServiceAccount, Attr: j.attr, Version: f.Agent.Version,
 	}
 	b, found := registry.Bind(&j.id)
-	known := f.Agent.ID != ""
+	known := f.Agent.ID != "" && (f.Final || !f.Guessed)
 	workload := found && (b.By == "spiffe" || b.By == "k8s")
 	switch {
 	case !known && !f.Final && !workload, !known && !found:
