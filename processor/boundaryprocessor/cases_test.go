@@ -303,17 +303,17 @@ func verdictOf(m pcommon.Map) verdictSpec {
 	}
 }
 
-func (c *caseSpec) history(t testing.TB) policy.History {
-	t.Helper()
+func (c *caseSpec) history(tb testing.TB) policy.History {
+	tb.Helper()
 	if c.Registry != "" {
-		return policy.NewHistory(0).Add(loaded, load(t, c.Registry))
+		return policy.NewHistory(0).Add(loaded, load(tb, c.Registry))
 	}
 	if c.Versions == nil {
-		return standard(t)
+		return standard(tb)
 	}
 	h := policy.NewHistory(0)
 	for _, v := range c.Versions {
-		h = h.Add(v.From, load(t, v.Registry))
+		h = h.Add(v.From, load(tb, v.Registry))
 	}
 	return h
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,9 +73,9 @@ func TestMissingExtensionStopsTheStart(t *testing.T) {
 }
 
 // refusing takes nothing until it is told to.
-func refusing(sink *consumertest.TracesSink, open *bool) consumer.Traces {
+func refusing(sink *consumertest.TracesSink, open *atomic.Bool) consumer.Traces {
 	c, err := consumer.NewTraces(func(ctx context.Context, td ptrace.Traces) error {
-		if !*open {
+		if !open.Load() {
 			return errors.New("full")
 		}
 		return sink.ConsumeTraces(ctx, td)
@@ -88,7 +90,7 @@ func refusing(sink *consumertest.TracesSink, open *bool) consumer.Traces {
 // again: as it was, or changed by the first time.
 func TestNothingIsLostWhereABatchIsRefused(t *testing.T) {
 	for _, same := range []bool{true, false} {
-		open := false
+		var open atomic.Bool
 		gov := &registry{history: standard(t)}
 		sink := new(consumertest.TracesSink)
 		p := startWith(t, processortest.NewNopSettings(metadata.Type), gov, refusing(sink, &open), nil)
@@ -99,7 +101,7 @@ func TestNothingIsLostWhereABatchIsRefused(t *testing.T) {
 		if !same {
 			children, parent = build([]spanSpec{deletion, {ID: 4, Agent: "stranger"}}), build([]spanSpec{run})
 		}
-		open = true
+		open.Store(true)
 		require.NoError(t, p.ConsumeTraces(t.Context(), children))
 		require.NoError(t, p.ConsumeTraces(t.Context(), parent))
 		require.NoError(t, p.Shutdown(t.Context()))
@@ -123,14 +125,15 @@ func TestNothingIsLostWhereABatchIsRefused(t *testing.T) {
 // What became ripe while next took nothing is sent when it does.
 func TestSettleSpansWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		open := true
+		var open atomic.Bool
+		open.Store(true)
 		sink := new(consumertest.TracesSink)
 		p := startWith(t, processortest.NewNopSettings(metadata.Type), &registry{history: standard(t)}, refusing(sink, &open), nil)
 		require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{{ID: 3, Parent: 1, Tool: "touch", Resource: map[string]string{"service.name": "daemon"}}})))
-		open = false
+		open.Store(false)
 		time.Sleep(5 * time.Minute)
 		assert.Len(t, sink.AllTraces(), 1)
-		open = true
+		open.Store(true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Len(t, sink.AllTraces(), 2)
@@ -322,6 +325,33 @@ func TestConfigNamesKeyAndValue(t *testing.T) {
 	} {
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+// Batches may come at once, while time passes and the registry is asked.
+func TestAtOnce(t *testing.T) {
+	p := start(t, &registry{history: standard(t)}, func(c *Config) { c.Late.Grace = time.Millisecond })
+	var all sync.WaitGroup
+	for n := range byte(8) {
+		all.Go(func() {
+			for i := range byte(20) {
+				td := build([]spanSpec{{ID: 100 + n, Parent: 1, Tool: "export"}, deletion, {ID: 20 + i, Agent: "support", Tool: "export"}})
+				assert.NoError(t, p.ConsumeTraces(t.Context(), td))
+				assert.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{run})))
+			}
+		})
+	}
+	all.Wait()
+	require.NoError(t, p.Shutdown(t.Context()))
+	deletions := map[string]bool{}
+	eachSpan(p.sink.AllTraces(), func(s ptrace.Span) {
+		found, _ := finding.FromSpan(s)
+		for _, f := range found {
+			if f.Type == finding.BoundaryTool {
+				deletions[f.ID] = true
+			}
+		}
+	})
+	assert.Len(t, deletions, 1)
 }
 
 // The README names every key and its default.

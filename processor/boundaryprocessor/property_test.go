@@ -136,8 +136,8 @@ type action struct {
 }
 
 // judgedAs runs one span and returns its verdict and what was found.
-func (a action) judgedAs(t testing.TB, h policy.History, hide uint8) (string, *result) {
-	t.Helper()
+func (a action) judgedAs(tb testing.TB, h policy.History, hide uint8) (string, *result) {
+	tb.Helper()
 	s := a.spec
 	s.Attrs = maps.Clone(s.Attrs)
 	// Not operation and resource, for which the catalog stands in.
@@ -149,10 +149,10 @@ func (a action) judgedAs(t testing.TB, h policy.History, hide uint8) (string, *r
 	if hide&4 != 0 {
 		s.Args = nil
 	}
-	p := start(t, &registry{history: h}, nil)
-	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{s})))
-	got := collect(t, p.sink.AllTraces())
-	require.NoError(t, p.Shutdown(t.Context()))
+	p := start(tb, &registry{history: h}, nil)
+	require.NoError(tb, p.ConsumeTraces(tb.Context(), build([]spanSpec{s})))
+	got := collect(tb, p.sink.AllTraces())
+	require.NoError(tb, p.Shutdown(tb.Context()))
 	return got.spans[s.ID].Verdict, got
 }
 
