@@ -3,6 +3,7 @@
 package kernels
 
 import (
+	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/engine"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/level"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/loop"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/novelty"
@@ -85,3 +86,30 @@ func LoopHash(key uint64, text string) uint32 { return loop.Hash(key, text) }
 func LoopArguments(key uint64, tool, arguments string) (exact, near uint32) {
 	return loop.Arguments(key, tool, arguments)
 }
+
+// All of them together, as the processor runs them.
+type (
+	// Engine keeps the baselines of all agents.
+	Engine = engine.Engine
+	// EngineOptions are the choices about it.
+	EngineOptions = engine.Options
+	// Action is what it is told.
+	Action = engine.Action
+	// Alert is what it says.
+	Alert = engine.Alert
+)
+
+// Kinds of actions.
+const (
+	Model = engine.Model
+	Tool  = engine.Tool
+)
+
+// EngineDefaults returns the options that the processor starts from.
+func EngineDefaults() EngineOptions { return engine.Defaults() }
+
+// NewEngine returns an engine that knows nothing.
+func NewEngine(opt EngineOptions) *Engine { return engine.New(opt) }
+
+// KnownNumber returns a known number of an action.
+func KnownNumber(v float64) engine.Number { return engine.Known(v) }

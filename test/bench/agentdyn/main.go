@@ -30,6 +30,7 @@ func main() {
 	fmt.Println("\nThe processor's defaults (a value is known after 3 sessions on 2 days):")
 	report(runs, kernels.NoveltyDefaults())
 	loops(runs)
+	silence(runs)
 }
 
 // setup is one way to divide the runs into history and test.

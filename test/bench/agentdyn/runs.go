@@ -23,6 +23,8 @@ type run struct {
 	suite string
 	task  string
 	day   uint16
+	at    time.Time // when it was recorded
+	took  time.Duration
 	steps []step
 
 	attack, executed bool // labels: only the scoring reads them
@@ -55,6 +57,7 @@ type recording struct {
 	Attack   *string   `json:"attack_type"`
 	Security bool      `json:"security"`
 	Stamp    string    `json:"evaluation_timestamp"`
+	Duration float64   `json:"duration"`
 	Messages []message `json:"messages"`
 }
 
@@ -108,8 +111,9 @@ func read(path string) (r run, err error) {
 		r.model = strings.TrimSuffix(r.model, "-"+v)
 	}
 	if at, err := time.Parse(time.DateTime, rec.Stamp); err == nil {
-		r.day = uint16(at.Unix() / 86_400)
+		r.day, r.at = uint16(at.Unix()/86_400), at
 	}
+	r.took = time.Duration(max(0, min(rec.Duration, 3600)) * float64(time.Second))
 	r.attack = rec.Attack != nil
 	r.executed = r.attack && rec.Security
 	r.steps = steps(rec.Messages)

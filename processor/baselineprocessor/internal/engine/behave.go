@@ -49,6 +49,9 @@ func (e *Engine) loops(l *look) {
 	if v.Near || v.Rule == loop.LittleVariety {
 		severity--
 	}
+	if v.Rule == loop.LittleVariety {
+		key += "/variety" // of a session, and counted otherwise
+	}
 	expected := Number{}
 	if lo, hi, known := usualStreak(l.tool); known && isRetry(v.Rule) {
 		_ = lo
@@ -253,10 +256,14 @@ func (e *Engine) access(l *look, surprise float64) {
 	}
 }
 
-const infoP, warnP = .01, .002
+// From enoughMaxima sessions on a probability of a hundredth can be told.
+const (
+	infoP, warnP = .01, .002
+	enoughMaxima = 100
+)
 
 func (e *Engine) accessAlert(l *look, v novelty.Verdict, effect bool) {
-	if int(l.agent.sessions) < enoughSessions {
+	if int(l.agent.sessions) < enoughMaxima {
 		return
 	}
 	p := l.agent.maxima.P(noveltyShape, v.Score)

@@ -52,7 +52,7 @@ func benchmarkObserve(b *testing.B, content bool) {
 		a := t.next(200, 10, content)
 		e.Observe(&a)
 	}
-	actions := make([]Action, 10_000)
+	actions := make([]Action, 50_000)
 	for i := range actions {
 		actions[i] = t.next(200, 10, content)
 	}

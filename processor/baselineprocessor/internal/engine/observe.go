@@ -186,7 +186,7 @@ func (e *Engine) rateAlert(l *look, v rate.Verdict, width int64, tool string) {
 		key += "/" + tool
 	}
 	e.raise(l.Action, signal{
-		typ: Rate, severity: severity, key: key, rule: string(v.Rule), tool: tool,
+		typ: Rate, severity: severity, key: key, rule: string(v.Rule), tool: tool, fixed: v.Rule == rate.Sustained,
 		observed: v.Observed, expected: Known(v.Expected), limit: Known(v.Limit), p: Known(v.P), maturity: Known(l.maturity),
 		message: func(s *signal) string { return e.rateMessage(l, s, v, width) },
 	})

@@ -242,9 +242,8 @@ func (e *Engine) learnSession(ag *agentState, s *session) {
 			t.v.tool.streaks.Add(countShape, float64(s.used[i].worst)+1)
 		}
 	}
-	if s.tainted >= uint8(Warning) {
-		return // what a suspect session used is not yet known
-	}
+	// What a suspect session used is learned, too, or what is new would be new for
+	// ever: the quarantine keeps a single session from making it known.
 	ag.sessions++
 	ag.maxima.Add(noveltyShape, float64(s.novelMax))
 	ag.effects.Add(noveltyShape, float64(s.effectMax))

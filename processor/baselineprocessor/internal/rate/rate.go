@@ -23,6 +23,7 @@ type Params struct {
 	ZMost       float64 // most that one bin adds before the allowance
 	Limit       float64 // a sum above this fires
 	RunRatio    float64 // if the bins that made it up are so many times the expected
+	RunP        float64 // and together so improbable, were they independent
 	Critical    float64 // times the expected that are critical
 	CriticalFor int     // when they last so many bins
 	PriorBins   float64 // bins that a parent's rate counts for
@@ -34,7 +35,7 @@ type Params struct {
 func Defaults() Params {
 	return Params{
 		HalfLife: 100, Warm: 60, Clip: 4, P: 2e-5, FloorRatio: 3, FloorCount: 5, Allowance: .75, ZMost: 5, Limit: 12,
-		RunRatio: 2, Critical: 10, CriticalFor: 2, PriorBins: 30, MaxGap: 30, Stubborn: 1000,
+		RunRatio: 2, RunP: 1e-3, Critical: 10, CriticalFor: 2, PriorBins: 30, MaxGap: 30, Stubborn: 1000,
 	}
 }
 
@@ -167,13 +168,12 @@ func (r *Rate) judge(p *Params, bin int64, parent *Rate) Verdict {
 			v.Fired, v.Rule = true, Burst
 		}
 	}
+	v.Critical = v.Fired && y >= p.Critical*mean && r.hotBins(p, bin, mean) >= p.CriticalFor
 	if y > mean && !v.Fired { // a bin below the mean lets the sum fall
-		if events, bins, over := r.sustained(p, bin, mean, variance); over {
-			v.Fired, v.Rule, v.Observed = true, Sustained, events/bins
-			v.P = min(v.P, p.P)
+		if perBin, tail, over := r.sustained(p, bin, mean, variance); over {
+			v.Fired, v.Rule, v.Observed, v.P = true, Sustained, perBin, tail
 		}
 	}
-	v.Critical = v.Fired && y >= p.Critical*mean && y >= v.Limit && r.hotBins(p, bin, mean) >= p.CriticalFor
 	return v
 }
 
@@ -192,10 +192,11 @@ func (r *Rate) young(p *Params, v Verdict, parent *Rate) Verdict {
 }
 
 // sustained continues the sum over the open bins up to bin. What an open bin has
-// so far is the least it can add.
-func (r *Rate) sustained(p *Params, bin int64, mean, variance float64) (events, bins float64, over bool) {
+// so far is the least it can add. It returns the events of a bin of the run, and
+// how likely so many are in all of it.
+func (r *Rate) sustained(p *Params, bin int64, mean, variance float64) (perBin, tail float64, over bool) {
 	sum, deviation := float64(r.sum), deviationOf(mean, variance)
-	events, bins = float64(r.runEvents), float64(r.runBins)
+	events, bins := float64(r.runEvents), float64(r.runBins)
 	for b := r.head - Late; b <= bin; b++ {
 		y := float64(r.counts[slot(b)])
 		sum = p.step(sum, y-mean, deviation)
@@ -205,8 +206,11 @@ func (r *Rate) sustained(p *Params, bin int64, mean, variance float64) (events, 
 		}
 		events, bins = events+y, bins+1
 	}
-	over = sum > p.Limit && bins > 0 && events >= p.RunRatio*mean*bins && events >= float64(p.FloorCount)
-	return events, max(bins, 1), over
+	if sum <= p.Limit || bins == 0 || events < max(p.RunRatio*mean*bins, float64(p.FloorCount)) {
+		return 0, 1, false
+	}
+	tail = stats.CountTail(int(events), mean*bins, variance*bins)
+	return events / bins, tail, tail < p.RunP
 }
 
 // deviationOf counts the Poisson part of the variance twice, on purpose.
