@@ -53,8 +53,8 @@ generate-check: generate ## fail where generated files are not committed
 	git diff --exit-code -- $(COMPONENTS)
 	@test -z "$$(git status --porcelain -- $(COMPONENTS))" || { git status --short -- $(COMPONENTS); exit 1; }
 
-bench: ## nanoseconds and allocations a span
-	go test -run '^$$' -bench . -benchmem ./internal/genai ./internal/pricing ./internal/audit
+bench: ## nanoseconds and allocations of every kernel (minutes; BENCH=regexp for some)
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./internal/... ./connector/... ./exporter/... ./processor/...
 
 CORPUS ?= testdata/corpus
 conformance: build engine ## replay recordings (CORPUS=DIR), compare what SQL says with their truth

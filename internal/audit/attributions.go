@@ -9,7 +9,8 @@ import (
 	"github.com/spanwarden/spanwarden/internal/attr"
 )
 
-// addAttribution reads a correction that rides on a span as an event.
+// addAttribution reads a correction that rides on a span as an event: who acted,
+// in which run, or what was judged of it.
 func (e *Encoder) addAttribution(ev ptrace.SpanEvent, carrier ptrace.Span, now int64) {
 	a := ev.Attributes()
 	id, err := hex.DecodeString(stringAt(a, attr.AttributionAction))
@@ -25,8 +26,9 @@ func (e *Encoder) addAttribution(ev ptrace.SpanEvent, carrier ptrace.Span, now i
 		PrincipalID: stringAt(a, attr.PrincipalID), PrincipalType: stringAt(a, attr.PrincipalType),
 		PrincipalGrade: stringAt(a, attr.PrincipalGrade),
 		RunID:          stringAt(a, attr.RunID), ChainID: stringAt(a, attr.ChainID), DelegationID: stringAt(a, attr.DelegationID),
-		ChainDepth: countAt(a, attr.ChainDepth),
-		SettledTS:  settled, Observed: now,
+		ChainDepth: countAt(a, attr.ChainDepth), Authority: stringAt(a, attr.DelegationAuthority),
+		Verdict: stringAt(a, attr.BoundaryVerdict), Rule: stringAt(a, attr.BoundaryRule), PolicyVersion: stringAt(a, attr.PolicyVersion),
+		SettledTS: settled, Observed: now,
 	})
 	e.stats.Attributions++
 }

@@ -60,7 +60,7 @@ func settles(it *genai.Item) bool {
 // isRecord tells whether events of this name have a table of their own.
 func isRecord(name string) bool {
 	switch name {
-	case attr.AttributionEvent, attr.DelegationEdgeEvent, attr.DelegationRunEvent, attr.DelegationChainEvent:
+	case attr.AttributionEvent, attr.JudgementEvent, attr.DelegationEdgeEvent, attr.DelegationRunEvent, attr.DelegationChainEvent:
 		return true
 	default:
 		return false
@@ -79,7 +79,7 @@ func (e *Encoder) addRecords(it *genai.Item, now int64) {
 	for _, ev := range it.Span.Events().All() {
 		var err error
 		switch ev.Name() {
-		case attr.AttributionEvent:
+		case attr.AttributionEvent, attr.JudgementEvent:
 			e.addAttribution(ev, it.Span, now)
 		case attr.DelegationEdgeEvent:
 			err = e.addEdge(ev, tenant, now)

@@ -114,6 +114,7 @@ type AttributionRow struct {
 	Session                                    string
 	PrincipalID, PrincipalType, PrincipalGrade string
 	RunID, ChainID, DelegationID               string
+	Authority, Verdict, Rule, PolicyVersion    string // what was judged late
 	ChainDepth                                 Count
 	SettledTS, Observed                        int64 // ns since 1970
 }
@@ -134,6 +135,10 @@ func newAttributions() *block[AttributionRow] {
 		text("chain_id", func(r *AttributionRow) string { return r.ChainID }),
 		count("chain_depth", func(r *AttributionRow) Count { return r.ChainDepth }),
 		text("delegation_id", func(r *AttributionRow) string { return r.DelegationID }),
+		lowCard("delegation_authority", func(r *AttributionRow) *string { return &r.Authority }),
+		lowCard("boundary_verdict", func(r *AttributionRow) *string { return &r.Verdict }),
+		lowCard("boundary_rule", func(r *AttributionRow) *string { return &r.Rule }),
+		lowCard("policy_version", func(r *AttributionRow) *string { return &r.PolicyVersion }),
 	}
 	written := []column[AttributionRow]{
 		nanos("settled_ts", func(r *AttributionRow) int64 { return r.SettledTS }),

@@ -53,13 +53,21 @@ func deps(t *testing.T, pkg string) []string {
 func TestLayers(t *testing.T) {
 	components := []string{module + "/processor", module + "/exporter", module + "/receiver", module + "/connector", module + "/extension"}
 	for pkg, forbidden := range map[string][]string{
-		module + "/internal/pricing": append([]string{"go.opentelemetry.io/", "go.uber.org/zap", "time/tzdata"}, components...),
-		module + "/internal/ledger":  append([]string{"go.opentelemetry.io/", "go.uber.org/zap"}, components...),
-		module + "/internal/genai":   append([]string{"go.opentelemetry.io/collector/component", "go.uber.org/zap", "github.com/ClickHouse"}, components...),
-		module + "/internal/audit":   append([]string{"go.opentelemetry.io/collector/component", "go.uber.org/zap"}, components...),
+		module + "/internal/pricing":                              append([]string{"go.opentelemetry.io/", "go.uber.org/zap", "time/tzdata"}, components...),
+		module + "/internal/ledger":                               append([]string{"go.opentelemetry.io/", "go.uber.org/zap"}, components...),
+		module + "/internal/genai":                                append([]string{"go.opentelemetry.io/collector/component", "go.uber.org/zap", "github.com/ClickHouse"}, components...),
+		module + "/internal/audit":                                append([]string{"go.opentelemetry.io/collector/component", "go.uber.org/zap"}, components...),
+		module + "/internal/policy":                               append([]string{"go.opentelemetry.io/", "go.uber.org/zap"}, components...),
+		module + "/internal/chain":                                append([]string{"go.opentelemetry.io/", "go.uber.org/zap", module + "/internal/policy"}, components...),
+		module + "/internal/decision":                             append([]string{"go.opentelemetry.io/collector/component", "go.uber.org/zap"}, components...),
+		module + "/exporter/alertmanagerexporter/internal/alerts": {"go.opentelemetry.io/", "go.uber.org/zap"},
+		// The seam: whoever asks for spend alone does not take the policy engine along.
+		module + "/internal/governance": append([]string{module + "/internal/policy", module + "/internal/chain", "cel.dev/"}, components...),
 		// A stranger who takes one processor gets no database driver and no engine.
-		module + "/processor/genaiprocessor": {"github.com/ClickHouse", "github.com/ebitengine", module + "/internal/pricing", module + "/processor/costprocessor"},
-		module + "/processor/costprocessor":  {"github.com/ClickHouse", "github.com/ebitengine", module + "/internal/audit", module + "/processor/genaiprocessor"},
+		module + "/processor/genaiprocessor":      {"github.com/ClickHouse", "github.com/ebitengine", module + "/internal/pricing", module + "/processor/costprocessor"},
+		module + "/processor/costprocessor":       {"github.com/ClickHouse", "github.com/ebitengine", "cel.dev/", module + "/internal/audit", module + "/processor/genaiprocessor", module + "/extension"},
+		module + "/processor/delegationprocessor": {"github.com/ClickHouse", "github.com/ebitengine", module + "/internal/audit", module + "/processor/genaiprocessor", module + "/extension"},
+		module + "/connector/findingsconnector":   {"github.com/ClickHouse", "cel.dev/", module + "/processor", module + "/exporter", module + "/extension"},
 	} {
 		for _, dep := range deps(t, pkg) {
 			if strings.HasPrefix(dep, pkg+"/") {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"maps"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/evidence"
 	"github.com/spanwarden/spanwarden/internal/agents"
+	"github.com/spanwarden/spanwarden/internal/policy"
 	"github.com/spanwarden/spanwarden/internal/stack"
 )
 
@@ -126,4 +128,13 @@ func TestUnregisteredAgent(t *testing.T) {
 	conn := open(t, st)
 	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'boundary.unregistered_agent' AND agent_id = 'stranger'")
 	assert.Equal(t, [][]string{{"stranger", "unregistered", "4"}}, rows(ask(t, conn, "unregistered-agents", nil), "agent_id", "status", "unregistered_actions"))
+
+	// What it was seen to do makes an entry.
+	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "spanwarden"), "policy", "suggest", "--agent", "stranger", "--since", "99999d", "--dsn", st.DSN()).Output()
+	require.NoError(t, err)
+	registry, err := policy.Load([]policy.File{{Name: "suggested.yaml", Data: out}})
+	require.NoError(t, err, string(out))
+	var r policy.Result
+	registry.Agent("stranger").Judge(&policy.Request{Tool: "list_customers", Time: scenarioTime, Check: policy.PrincipalSkip}, &r)
+	assert.Equal(t, policy.Respected, r.Verdict, string(out))
 }
