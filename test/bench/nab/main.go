@@ -7,6 +7,7 @@ package main
 
 import (
 	"encoding/csv"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -36,7 +37,7 @@ func main() {
 
 func run(data, windows, out, known string) error {
 	if data == "" {
-		return fmt.Errorf("-data: missing")
+		return errors.New("-data: missing")
 	}
 	series, err := nabscore.Column(data, "value")
 	if err != nil {
@@ -98,6 +99,9 @@ func report(series []nabscore.Series, scores [][]float64, labels map[string][][2
 		var files []nabscore.File
 		for i := range of {
 			f, err := nabscore.Label(&of[i], scores(i), labels)
+			if errors.Is(err, nabscore.ErrUnlabelled) {
+				continue // counted below
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -113,13 +117,16 @@ func report(series []nabscore.Series, scores [][]float64, labels map[string][][2
 	if err != nil {
 		return err
 	}
+	if n := len(series) - len(ours); n > 0 {
+		fmt.Printf("%d files are not in the label file and not scored\n", n)
+	}
 	rows := 0
 	for i := range ours {
 		rows += len(ours[i].Scores)
 	}
 	threshold := kernels.SeriesDefaults().Threshold
 	fmt.Printf("%d files, %d rows, one threshold for all; standard / lowFP / lowFN\n", len(ours), rows)
-	fmt.Printf("%-34s %s\n", fmt.Sprintf("spanwarden at its threshold %.2f", threshold), line(ours, &threshold))
+	fmt.Printf("%-34s %s\n", fmt.Sprintf("spanwarden at its threshold %.3f", threshold), line(ours, &threshold))
 	fmt.Printf("%-34s %s\n", "spanwarden, best threshold", line(ours, nil))
 	fmt.Printf("%-34s %s\n", "range rule, one line", line(rule, nil))
 	groups(ours, threshold)

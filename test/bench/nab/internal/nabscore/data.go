@@ -3,6 +3,7 @@ package nabscore
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,7 +21,7 @@ type Series struct {
 }
 
 // Column reads the named column and the timestamps of every CSV below dir, in
-// the order of their names.
+// the order of their names: the last folder and the file.
 func Column(dir, column string) ([]Series, error) {
 	var out []Series
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -33,6 +34,9 @@ func Column(dir, column string) ([]Series, error) {
 		}
 		s, err := readSeries(path, column)
 		s.Name = filepath.ToSlash(rel)
+		if parts := strings.Split(s.Name, "/"); len(parts) > 2 {
+			s.Name = strings.Join(parts[len(parts)-2:], "/")
+		}
 		out = append(out, s)
 		return err
 	})
@@ -83,13 +87,16 @@ func Windows(path string) (map[string][][2]string, error) {
 	return out, nil
 }
 
+// ErrUnlabelled means that the label file does not name the file.
+var ErrUnlabelled = errors.New("not in the label file")
+
 // Label joins scores with the windows of the file: a window runs from the first
 // row that bears its first timestamp to the first row that bears its last.
 func Label(s *Series, scores []float64, labels map[string][][2]string) (File, error) {
 	f := File{Name: s.Name, Scores: scores}
 	windows, ok := labels[s.Name]
 	if !ok {
-		return f, fmt.Errorf("%s: not in the label file", s.Name)
+		return f, fmt.Errorf("%s: %w", s.Name, ErrUnlabelled)
 	}
 	for _, w := range windows {
 		var ends [2]int
