@@ -68,7 +68,11 @@ func (a *action) approvalIDs() []string {
 // weigh holds one approval against an action.
 func (j *judge) weigh(p *Approval, a *action, rule AskRule, tool, resource string, t int64) ApprovalState {
 	skew := int64(j.e.opts.Skew)
-	if p.ApprovedAt != 0 && t < p.ApprovedAt-skew || p.ValidUntil != 0 && t-skew > p.ValidUntil {
+	until := p.ValidUntil
+	if until == 0 && rule.TTL > 0 && p.ApprovedAt != 0 {
+		until = addTime(p.ApprovedAt, rule.TTL)
+	}
+	if p.ApprovedAt != 0 && t < p.ApprovedAt-skew || until != 0 && t-skew > until {
 		return NoApproval
 	}
 	if p.Agent != "" && p.Agent != a.run.rec.Agent || p.Rule != "" && p.Rule != rule.ID ||

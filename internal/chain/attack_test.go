@@ -242,3 +242,26 @@ func TestPark(t *testing.T) {
 	assert.Equal(t, chain.Unbroken, p[0].Chain.Verdict)
 	assert.Equal(t, 2, p[0].Chain.Revision)
 }
+
+// A revocation reaches every chain that uses the grant, however many there are.
+func TestCrowdedGrant(t *testing.T) {
+	w := openWorld()
+	e := chain.New(chain.Options{}, w)
+	e.AddGrants(30*sec, chain.Grant{ID: "g", Delegator: "a", Delegatee: "b", Scope: []string{"read"}, NotBefore: sec, ExpiresAt: 900 * sec})
+	const n = 300
+	for i := range n {
+		root, child := numbered(2*i), numbered(2*i+1)
+		act := child
+		act.Span[7] = 9
+		e.Add(30*sec, agentSpan(root, "a"), agentSpan(child, "b", chain.Link{To: root, Type: chain.Delegate, DelegationID: "g"}), toolSpan(act, child))
+	}
+	e.Flush(30 * sec)
+	e.Revoke(31*sec, "g", sec, "somebody")
+	revoked := 0
+	for _, ev := range e.Flush(31 * sec) {
+		if ev.Type == chain.FindingFired && ev.Finding.Code == chain.RevokedAuthority {
+			revoked++
+		}
+	}
+	assert.Equal(t, n, revoked)
+}

@@ -19,6 +19,7 @@ type Engine struct {
 
 	joints    map[string]*joint
 	mentions  map[string][]*trace
+	crowded   map[string]bool // ids that more traces mention than are remembered
 	grants    map[string]*Grant
 	approvals map[string]*Approval
 	byAgent   map[string][]*Approval // tenant, agent
@@ -58,7 +59,7 @@ func New(o Options, r Rights) *Engine {
 func (e *Engine) reset() {
 	*e = Engine{
 		Stats: e.Stats, opts: e.opts, rights: e.rights,
-		traces: map[TraceID]*trace{}, joints: map[string]*joint{}, mentions: map[string][]*trace{},
+		traces: map[TraceID]*trace{}, joints: map[string]*joint{}, mentions: map[string][]*trace{}, crowded: map[string]bool{},
 		grants: map[string]*Grant{}, approvals: map[string]*Approval{}, byAgent: map[string][]*Approval{},
 		decisions: map[string]*Decision{}, byCall: map[string]*Decision{}, byGrant: map[string][]*Decision{}, granted: map[string][]string{},
 		revoked: map[string]Revocation{}, halts: map[string]Halt{}, marks: map[Ref][]Mark{},

@@ -9,6 +9,7 @@ import (
 // what follows. The views in events are the caller's.
 func (e *Engine) Flush(now int64) []Event {
 	var later []*group
+	budget := maxJudged
 	for len(e.dirty) > 0 {
 		gs := e.dirty
 		e.dirty = nil
@@ -16,7 +17,7 @@ func (e *Engine) Flush(now int64) []Event {
 			if !g.dirty || len(g.traces) == 0 {
 				continue
 			}
-			if g.tooSoon(now) {
+			if budget--; budget < 0 || g.tooSoon(now) {
 				e.Stats.Deferred++
 				later = append(later, g)
 				continue
@@ -90,6 +91,10 @@ func (g *group) tooSoon(now int64) bool {
 	}
 	return spans > largeGroup && g.judgedAt != 0 && now-g.judgedAt < int64(spans)*pauseEachSpan
 }
+
+// maxJudged bounds how many chains one Flush judges before they settle: a new
+// registry makes all of them dirty at once. The others are judged by the next.
+const maxJudged = 8192
 
 // pointless reports whether judging a group can tell nothing yet: its only run
 // waits for a span above or for what it links to, and nothing was said of it

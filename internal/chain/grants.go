@@ -118,10 +118,7 @@ func (j *judge) capped(e *edge) {
 		need = max(need, lim.Require.rank())
 	}
 	if e.grade.rank() < need {
-		e.authority = false
-		if e.from != nil {
-			e.codes = append(e.codes, InvisibleDelegation)
-		}
+		e.authority, e.weak = false, true
 	}
 }
 

@@ -29,7 +29,11 @@ func (e *Engine) named(id string, t *trace) {
 		return
 	}
 	ts := e.mentions[id]
-	if slices.Contains(ts, t) || len(ts) >= maxJoint {
+	if slices.Contains(ts, t) {
+		return
+	}
+	if len(ts) >= maxJoint {
+		e.crowded[id] = true // bounded as mentions is: what is said of it concerns everybody
 		return
 	}
 	if len(ts) == 0 && len(e.mentions) >= 4*e.opts.Limits.Keys {
@@ -71,7 +75,7 @@ func (e *Engine) unindex(t *trace, rec *Record) {
 	drop := func(id string) {
 		ts := e.mentions[id]
 		if i := slices.Index(ts, t); i >= 0 {
-			if ts = slices.Delete(ts, i, i+1); len(ts) == 0 {
+			if ts = slices.Delete(ts, i, i+1); len(ts) == 0 && !e.crowded[id] {
 				delete(e.mentions, id)
 			} else {
 				e.mentions[id] = ts

@@ -17,6 +17,10 @@ func (e *Engine) remember(table, id string) (gone string) {
 }
 
 func (e *Engine) touchNamed(now int64, id string) {
+	if e.crowded[id] {
+		e.RegistryChanged(now, 0)
+		return
+	}
 	for _, t := range e.mentions[id] {
 		e.touchTrace(now, t)
 	}

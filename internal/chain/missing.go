@@ -24,6 +24,9 @@ func (j *judge) evidence(c *component, r *run) {
 	if slices.ContainsFunc(r.edges, func(e *edge) bool { return e.cut }) {
 		c.lack("a limit cut the links of " + r.rec.Ref.String())
 	}
+	if slices.ContainsFunc(r.edges, func(e *edge) bool { return e.weak }) {
+		c.lack("what delegated to " + r.rec.Ref.String() + " is not evidenced well enough to carry authority")
+	}
 	if r.rec.Run.Dropped > 0 {
 		c.lack("links of " + r.rec.Ref.String() + " were dropped")
 	}

@@ -116,7 +116,7 @@ var unreached = []chain.Code{
 // from all spans; and the worlds have every code that they can.
 func TestModel(t *testing.T) {
 	seen := map[string]bool{}
-	n := uint64(2000)
+	n := uint64(1200)
 	if testing.Short() {
 		n = 200
 	}

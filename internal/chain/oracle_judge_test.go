@@ -266,6 +266,7 @@ func (o *oracle) judgeChain(c []chain.Ref, misnamed map[chain.Ref]bool) {
 		codes := o.runCodes(r, misnamed[r])
 		for _, e := range o.edges[r] {
 			codes = append(codes, e.codes...)
+			lack = lack || e.weak
 			if e.missing {
 				codes, lack = append(codes, chain.BrokenLink), true
 			}

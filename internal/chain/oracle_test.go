@@ -29,6 +29,7 @@ type oEdge struct {
 	typed, missing, external bool
 	id, delegator, source    string
 	authority                bool
+	weak                     bool
 	scope                    []string
 	nb, exp, rev             int64
 	hops                     chain.Hops
@@ -314,10 +315,7 @@ func (o *oracle) grant(e *oEdge) {
 		e.exp = e.nb + d.ttl*sec
 	}
 	if rank[e.grade] < rank[d.require] {
-		e.authority = false
-		if !e.from.IsZero() {
-			e.codes = append(e.codes, chain.InvisibleDelegation)
-		}
+		e.authority, e.weak = false, true
 	}
 }
 

@@ -124,7 +124,7 @@ func ordersCase(t *testing.T, seed uint64) {
 }
 
 func TestOrders(t *testing.T) {
-	n := uint64(1500)
+	n := uint64(500)
 	if testing.Short() {
 		n = 150
 	}

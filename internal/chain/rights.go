@@ -65,6 +65,8 @@ type AskRule struct {
 	// Any are the groups or persons who may approve, empty for anybody; Not those
 	// who may not: "requester", "principal", or a person or group.
 	Any, Not []string
+	// TTL is how long an approval holds that does not say so; 0 is without end.
+	TTL time.Duration
 }
 
 // ApprovalFunc says what is known of approvals for an ask rule that matched;

@@ -61,6 +61,7 @@ type edge struct {
 	delegator string
 	authority bool
 	foreign   bool // it presents the grant of other agents
+	weak      bool // its evidence is below the grade that carries authority
 	grant     grantOf
 	remaining int
 	codes     []Code

@@ -20,6 +20,10 @@ type Hook struct {
 	DecisionID, ApprovalID string
 }
 
+// DefaultHookAgent is the agent of a main session that the configuration does not
+// name.
+const DefaultHookAgent = "claude-code"
+
 // HookTrace is the trace id of a session's records.
 func HookTrace(session string) (id chain.TraceID) {
 	sum := sha256.Sum256([]byte("claude-code\n" + session))
@@ -37,7 +41,11 @@ func HookSpan(session, x string) (id chain.SpanID) {
 // Read returns what an event tells: the run it happened in and, for a tool
 // call, the call. Events of one call or run join up in any order.
 func (h *Hook) Read() []chain.Record {
-	out := []chain.Record{h.run("main", h.Agent)}
+	main := h.Agent
+	if main == "" {
+		main = DefaultHookAgent
+	}
+	out := []chain.Record{h.run("main", main)}
 	owner := "main"
 	if h.AgentID != "" {
 		owner = h.AgentID

@@ -133,7 +133,7 @@ func (r *Rights) ask(rule *policy.Rule) policy.Approval {
 		return policy.ApprovalUnknown
 	}
 	tool, _, resource := p.q.Resolved()
-	s := p.approved(chain.AskRule{ID: rule.ID(), Any: rule.Approvers().Any, Not: rule.Approvers().Not}, tool, resource)
+	s := p.approved(chain.AskRule{ID: rule.ID(), Any: rule.Approvers().Any, Not: rule.Approvers().Not, TTL: rule.TTL()}, tool, resource)
 	p.asked = true
 	if s != chain.Approved {
 		p.state = s

@@ -69,6 +69,7 @@ type grant struct {
 	ApprovedBy  string         `yaml:"approved_by"`
 	Scope       []string       `yaml:"scope"`
 	Constraints map[string]any `yaml:"constraints"`
+	DataClasses []string       `yaml:"data_classes"`
 	NotBefore   string         `yaml:"not_before"`
 	ExpiresAt   string         `yaml:"expires_at"`
 	RevokedAt   string         `yaml:"revoked_at"`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -208,6 +209,12 @@ func (in *inputs) json(key string, m map[string]any) string {
 }
 
 func (in *inputs) grant(g *grant) {
+	if g.DataClasses != nil { // the same as data among the constraints
+		limits := map[string]any{}
+		maps.Copy(limits, g.Constraints)
+		limits["data"] = g.DataClasses
+		g.Constraints = limits
+	}
 	c := &chain.Grant{
 		ID: g.ID, Delegator: g.Delegator, Delegatee: g.Delegatee, GrantedBy: g.GrantedBy, ApprovedBy: g.ApprovedBy, Scope: g.Scope,
 		Constraints: in.json(g.ID+": constraints", g.Constraints), NotBefore: in.time(g.ID+": not_before", g.NotBefore),
