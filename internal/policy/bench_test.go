@@ -85,6 +85,23 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// BenchmarkGlobWorst: a long text made for the pattern.
+func BenchmarkGlobWorst(b *testing.B) {
+	for pattern, text := range map[string]string{
+		"**x*y": strings.Repeat("x", maxMatchSize-1) + "/", "**/*a*b": strings.Repeat("a/", maxMatchSize/2), "**ab*c**d": strings.Repeat("ab", maxMatchSize/2),
+	} {
+		g, err := compileGlob(pattern)
+		require.NoError(b, err)
+		b.Run(pattern, func(b *testing.B) {
+			for b.Loop() {
+				if g.match(text) {
+					b.Fatal("matches")
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkBind(b *testing.B) {
 	r, err := Load([]File{{"bench.yaml", registryText(1000, 1, "")}})
 	require.NoError(b, err)

@@ -210,13 +210,16 @@ func (g *glob) matchPair(head, tail string) bool {
 // matchTokens needs two marks to return to: the last * and the last **. A
 // later one never needs an earlier one of its kind, as it can take over all
 // that the earlier one would have taken; and what stands behind a ** never
-// needs the * before it.
+// needs the * before it. A * that ran into a slash or the end has been tried at
+// every place up to there; starting it again before that place fails at once, so
+// that a text cannot make a pattern take quadratic time.
 func matchTokens(toks []token, s string) bool {
 	var star, deep struct {
 		tok, pos int
 		dirs     bool
 	}
 	star.tok, deep.tok = -1, -1
+	spent := struct{ tok, pos int }{-1, 0}
 	t, i := 0, 0
 	for {
 		if t == len(toks) && i == len(s) {
@@ -236,6 +239,10 @@ func matchTokens(toks []token, s string) bool {
 					continue
 				}
 			case tokSegment:
+				if t == spent.tok && i <= spent.pos {
+					star.tok = -1
+					break
+				}
 				star.tok, star.pos = t, i
 				t++
 				continue
@@ -252,6 +259,9 @@ func matchTokens(toks []token, s string) bool {
 			star.pos += n
 			t, i = star.tok+1, star.pos
 		case deep.tok >= 0 && deep.pos < len(s):
+			if star.tok >= 0 {
+				spent.tok, spent.pos = star.tok, star.pos
+			}
 			star.tok = -1
 			_, step := utf8.DecodeRuneInString(s[deep.pos:])
 			if deep.dirs {

@@ -40,31 +40,48 @@ func TestGlob(t *testing.T) {
 	}
 }
 
-// slowMatch is the definition of a match, one token at a time.
+// slowMatch is the definition of a match, token by token: every place that each
+// token can end at.
 func slowMatch(toks []token, s string) bool {
-	if len(toks) == 0 {
-		return s == ""
-	}
-	rest := toks[1:]
-	switch toks[0].kind {
-	case tokText:
-		after, ok := strings.CutPrefix(s, toks[0].text)
-		return ok && slowMatch(rest, after)
-	case tokOne:
-		_, n := utf8.DecodeRuneInString(s)
-		return s != "" && s[0] != '/' && slowMatch(rest, s[n:])
-	default:
-	}
-	for i := 0; ; {
-		if (toks[0].kind != tokDirs || i == 0 || s[i-1] == '/') && slowMatch(rest, s[i:]) {
-			return true
+	at := map[int]bool{0: true}
+	for _, tok := range toks {
+		next := map[int]bool{}
+		for i := range at {
+			for _, end := range ends(tok, s, i) {
+				next[end] = true
+			}
 		}
-		if i == len(s) || toks[0].kind == tokSegment && s[i] == '/' {
-			return false
-		}
-		_, n := utf8.DecodeRuneInString(s[i:])
-		i += n
+		at = next
 	}
+	return at[len(s)]
+}
+
+// ends lists where a token that begins at i can end.
+func ends(tok token, s string, i int) []int {
+	if tok.kind == tokText {
+		if strings.HasPrefix(s[i:], tok.text) {
+			return []int{i + len(tok.text)}
+		}
+		return nil
+	}
+	var out []int
+	if tok.kind != tokOne {
+		out = append(out, i)
+	}
+	for k := i; k < len(s); {
+		c, n := utf8.DecodeRuneInString(s[k:])
+		k += n
+		if c == '/' && (tok.kind == tokOne || tok.kind == tokSegment) {
+			break
+		}
+		if tok.kind != tokDirs || c == '/' {
+			out = append(out, k)
+		}
+		if tok.kind == tokOne {
+			break
+		}
+	}
+	return out
 }
 
 // FuzzGlob holds the matcher against its definition, and both halves of a pair
