@@ -19,7 +19,7 @@ func newChainCommand() *cobra.Command {
 		Aliases: []string{"chains"},
 		Short:   "Delegation chains: run test vectors",
 	}
-	cmd.AddCommand(newChainTestCommand())
+	cmd.AddCommand(newChainTestCommand(), newChainShowCommand())
 	return cmd
 }
 
