@@ -182,7 +182,19 @@ func Canonical(b []byte, v any) []byte {
 
 // compareUTF16 orders keys by UTF-16 code units, as RFC 8785 asks.
 func compareUTF16(x, y string) int {
+	if isASCII(x) && isASCII(y) {
+		return strings.Compare(x, y)
+	}
 	return slices.Compare(utf16.Encode([]rune(x)), utf16.Encode([]rune(y)))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func canonicalString(b []byte, s string) []byte {
