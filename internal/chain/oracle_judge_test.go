@@ -108,7 +108,7 @@ func (o *oracle) holds(r chain.Ref, tool string, most int, seen map[chain.Ref]bo
 			if m, ok := d.tools[tool]; !ok || m < most {
 				return false
 			}
-			if e.authority && e.source != "own" && e.scope != nil && !slices.Contains(e.scope, tool) {
+			if e.authority && e.source != "own" && (e.scope != nil || e.source != "declared") && !slices.Contains(e.scope, tool) {
 				return false
 			}
 		}

@@ -134,13 +134,13 @@ func randomWorld(r *rand.Rand) *worldT {
 	w := &worldT{agents: map[string]*agentT{}}
 	for _, n := range agentNames[:4] {
 		a := &agentT{
-			name: n, tools: map[string]int{}, to: some(r, agentNames, 0.6), depth: r.IntN(4) - 1, ttl: int64(r.IntN(2) * 60),
-			direct: r.IntN(3) > 0, required: r.IntN(2) == 0, reentry: r.IntN(2) == 0,
+			name: n, tools: map[string]int{}, to: some(r, agentNames, 0.8), depth: r.IntN(4) - 1, ttl: int64(r.IntN(2) * 60),
+			direct: r.IntN(5) > 0, required: r.IntN(3) == 0, reentry: r.IntN(2) == 0,
 		}
 		if r.IntN(6) == 0 {
 			a.require = pick(r, []chain.Grade{chain.Verified, chain.Declared, chain.Structural})
 		}
-		for _, t := range some(r, toolNames, 0.8) {
+		for _, t := range some(r, toolNames, 0.9) {
 			a.tools[t] = 50 + 50*r.IntN(2)
 			if r.IntN(3) > 0 {
 				a.scope = append(a.scope, t)
@@ -192,7 +192,7 @@ func (w *worldT) trace(r *rand.Rand, id byte) {
 		case s == 0 && k < 8 || k < 4:
 			rec.Role, rec.Agent, rec.Run = chain.Opens, pick(r, agentNames), &chain.Opening{}
 			if r.IntN(3) == 0 || s == 0 {
-				rec.Run.Stated = chain.Principal{Type: "user", ID: pick(r, []string{"alice", "bob", "", "eve"}), Grade: chain.Declared}
+				rec.Run.Stated = chain.Principal{Type: "user", ID: pick(r, []string{"alice", "alice", "alice", "bob", "", "eve"}), Grade: chain.Declared}
 				if rec.Run.Stated.ID == "" {
 					rec.Run.Stated = chain.Principal{}
 				}
@@ -215,13 +215,33 @@ func (w *worldT) trace(r *rand.Rand, id byte) {
 
 // link gives a run one to three typed links, to anywhere.
 func (w *worldT) link(r *rand.Rand, rec *chain.Record) {
-	for range 1 + r.IntN(3)*r.IntN(2) {
+	for range 1 + r.IntN(3) {
 		to := refOf(byte(1+r.IntN(5)), byte(1+r.IntN(9)))
 		if r.IntN(4) > 0 {
 			to = w.spans[r.IntN(len(w.spans))].Ref
 		}
+		target := w.spans[r.IntN(len(w.spans))]
+		for range 8 { // often a run, and mostly one that began before
+			if target.Role == chain.Opens && target.Ref != rec.Ref && target.Start <= rec.Start {
+				break
+			}
+			target = w.spans[r.IntN(len(w.spans))]
+		}
+		if r.IntN(3) > 0 {
+			to = target.Ref
+		}
 		l := chain.Link{To: to, Type: pick(r, []chain.Kind{chain.Delegate, chain.Delegate, chain.Delegate, chain.Transfer, chain.Reauthorise})}
-		switch r.IntN(4) {
+		switch r.IntN(6) {
+		case 2, 3: // a grant for just these two
+			g := chain.Grant{
+				ID: "m" + strconv.Itoa(len(w.grants)), Delegator: target.Agent, Delegatee: rec.Agent, Scope: some(r, toolNames, 0.8),
+				NotBefore: int64(1+r.IntN(20)) * sec, ExpiresAt: int64(60+r.IntN(60)) * sec,
+			}
+			if r.IntN(3) == 0 {
+				g.RevokedAt = int64(10+r.IntN(60)) * sec
+			}
+			w.grants = append(w.grants, g)
+			l.DelegationID = g.ID
 		case 0:
 			l.DelegationID = "g" + strconv.Itoa(r.IntN(5))
 		case 1:
