@@ -1,0 +1,159 @@
+package decision
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanwarden/spanwarden/internal/ledger"
+	"github.com/spanwarden/spanwarden/internal/policy"
+)
+
+func registry(t testing.TB) *policy.Registry {
+	t.Helper()
+	var text string
+	for _, mode := range []string{"shadow", "warn", "enforce"} {
+		text += fmt.Sprintf(`---
+apiVersion: spanwarden/v1alpha1
+kind: AgentPermissions
+metadata: {name: %[1]s}
+spec:
+  agent: {id: %[1]s, match: [{subject: "agent:%[1]s"}]}
+  owner: "user:carol@acme.example"
+  mode: %[1]s
+  deny: [{id: never, tool: burn}]
+  ask: [{id: careful, tool: sell, ttl: 5m, approvers: {not: [requester, principal]}}]
+  allow: [{id: look, tool: look}, {id: sell, tool: sell}, {id: burn, tool: burn}, {id: often, tool: often, rate: {max: 2, per: 1h}}]
+  delegation: {to: [warn, shadow, enforce], scope: [look, sell], max_depth: 3, max_ttl: 1h}
+`, mode)
+	}
+	r, err := policy.Load([]policy.File{{Name: "agents.yaml", Data: []byte(text)}})
+	require.NoError(t, err)
+	return r
+}
+
+func halts() map[string]*ledger.Halt {
+	return map[string]*ledger.Halt{
+		"":             nil,
+		"budget deny":  {Budget: "b", Rule: "limit", Effect: ledger.EffectDeny},
+		"budget halt":  {Budget: "b", Rule: "limit", Effect: ledger.EffectHalt},
+		"finding halt": {Rule: "delegation.scope_escalation", Effect: ledger.EffectHalt},
+		"person deny":  {Rule: ledger.RulePerson, By: "bob", Effect: ledger.EffectDeny},
+		"person halt":  {Rule: ledger.RulePerson, By: "bob", Effect: ledger.EffectHalt},
+	}
+}
+
+func balance(mode ledger.Mode, effect ledger.Effect, spent uint64) ledger.Balance {
+	return ledger.Balance{
+		Budget: &ledger.Budget{ID: "cap", Unit: ledger.USD, Mode: mode, OnExceed: effect}, Spent: ledger.SumOf(spent), Limit: ledger.SumOf(100),
+	}
+}
+
+// Every combination of what can be in force, against the order of precedence
+// written as a list: the first cause that is there decides.
+func TestPrecedence(t *testing.T) {
+	reg := registry(t)
+	budgets := map[string]ledger.Balance{
+		"below": balance(ledger.Enforce, ledger.EffectDeny, 99), "reached": balance(ledger.Enforce, ledger.EffectDeny, 100),
+		"warned": balance(ledger.Enforce, ledger.EffectWarn, 100), "only told": balance(ledger.Warn, ledger.EffectDeny, 100),
+	}
+	for _, agent := range []string{"shadow", "warn", "enforce", "nobody"} {
+		for haltName, h := range halts() {
+			for budgetName, b := range budgets {
+				for _, tool := range []string{"look", "sell", "burn", "other"} {
+					f := &Facts{
+						Agent: reg.Agent(agent), Request: &policy.Request{Source: policy.FromRequest, Tool: tool, Args: policy.NoArgs(), Time: t0},
+						Halt: h, Balances: []ledger.Balance{b},
+					}
+					person := h != nil && h.Rule == ledger.RulePerson
+					if person {
+						f.Order = h
+					}
+					got := Decide(f)
+					type cause struct {
+						holds  bool
+						effect Effect
+						reason policy.Reason
+					}
+					var want cause
+					for _, c := range []cause{
+						{h != nil && h.Effect == ledger.EffectHalt, Halt, ReasonHalted},
+						{person, Deny, ReasonHalted},
+						{agent == "nobody", Deny, policy.ReasonUnregisteredAgent},
+						{tool == "burn", Deny, policy.ReasonDeniedByRule},
+						{haltName == "budget deny" || budgetName == "reached", Deny, ReasonBudgetExceeded},
+						{tool == "sell", Ask, policy.ReasonApprovalRequired},
+						{tool == "look", Allow, ""},
+						{true, Deny, policy.ReasonToolNotAllowed},
+					} {
+						if c.holds {
+							want = c
+							break
+						}
+					}
+					name := fmt.Sprint(agent, "/", haltName, "/", budgetName, "/", tool)
+					assert.Equal(t, want.effect, got.Effect, name)
+					assert.Equal(t, want.reason, got.Reason, name)
+					answered := want.effect
+					if (agent == "shadow" || agent == "warn") && !person {
+						answered = Allow
+					}
+					assert.Equal(t, answered, got.Answered, name)
+					assert.Equal(t, agent == "warn" && want.effect != Allow && answered == Allow, got.Warning, name)
+					sure := got.WithoutEvidence()
+					assert.NotEqual(t, Allow, sure.Answered, name)
+				}
+			}
+		}
+	}
+}
+
+// A person's denial is not hidden by a rule's halt that the mode leaves
+// unanswered.
+func TestOrderBehindHalt(t *testing.T) {
+	h := halts()
+	got := Decide(&Facts{
+		Agent: registry(t).Agent("shadow"), Request: &policy.Request{Source: policy.FromRequest, Tool: "look", Time: t0},
+		Halt: h["budget halt"], Order: h["person deny"],
+	})
+	assert.Equal(t, Deny, got.Answered)
+}
+
+func TestCovers(t *testing.T) {
+	s := &ledger.Scopes{Tenant: "t", Project: "p", Agent: "a", Ancestors: []string{"boss"}, Session: "s", Principal: "u", Root: "r", Run: "run"}
+	l := ledger.New(nil, ledger.Options{})
+	for i, o := range []ledger.Order{
+		{Scope: ledger.Tenant, Tenant: "t"}, {Scope: ledger.Project, Tenant: "t", Key: "p"}, {Scope: ledger.Agent, Tenant: "t", Key: "a"},
+		{Scope: ledger.Agent, Tenant: "t", Key: "boss"}, {Scope: ledger.Session, Tenant: "t", Key: "s"}, {Scope: ledger.Principal, Tenant: "t", Key: "u"},
+		{Scope: ledger.DelegationRoot, Tenant: "t", Key: "r"}, {Scope: ledger.Agent, Tenant: "t", Key: "a", Run: "run"},
+		{Scope: ledger.Agent, Tenant: "t", Key: "a", Run: "other"}, {Scope: ledger.Agent, Tenant: "x", Key: "a"}, {Scope: ledger.Session, Tenant: "t", Key: "x"},
+	} {
+		o.By, o.Reason = "bob", "why"
+		h, _, err := l.Halt(o, t0)
+		require.NoError(t, err, i)
+		_, want := l.Halted(s)
+		assert.Equal(t, want, Covers(&h, s), "%d: %+v: as the ledger judges", i, o)
+		_, err = l.Release(h, "bob", "done", t0)
+		require.NoError(t, err)
+	}
+}
+
+func TestID(t *testing.T) {
+	var last string
+	for i := range 100 {
+		id := NewID(t0.Add(time.Duration(i)*time.Millisecond), [10]byte{byte(255 - i)})
+		text := id.String()
+		require.Len(t, text, 26)
+		require.Greater(t, text, last, "ids sort as their times do")
+		last = text
+	}
+	assert.Equal(t, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ", ID{
+		255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	}.String())
+	assert.Equal(t, "01ARZ3NDEKTSV4RRFFQ69G5FAV", ID{
+		0x01, 0x56, 0x3e, 0x3a, 0xb5, 0xd3, 0xd6, 0x76, 0x4c, 0x61, 0xef, 0xb9, 0x93, 0x02, 0xbd, 0x5b,
+	}.String(), "the example of the ULID specification")
+}
