@@ -161,8 +161,13 @@ func (l *LimitsConfig) Validate() error {
 		key string
 		n   int
 	}{
-		{"keys", l.Keys}, {"sessions", l.Sessions}, {"incidents", l.Incidents}, {"actions", l.Actions},
-		{"waiting", l.Waiting}, {"spans", l.Spans}, {"responses", l.Responses},
+		{"keys", l.Keys},
+		{"sessions", l.Sessions},
+		{"incidents", l.Incidents},
+		{"actions", l.Actions},
+		{"waiting", l.Waiting},
+		{"spans", l.Spans},
+		{"responses", l.Responses},
 	} {
 		if v.n <= 0 {
 			errs = append(errs, fmt.Errorf("%s: must be positive, not %d", v.key, v.n))

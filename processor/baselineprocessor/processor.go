@@ -267,9 +267,10 @@ func (p *baselineProcessor) tick(ctx context.Context) {
 	over := copies(p.engine.Tick(p.time(time.Now())))
 	p.count.engine(ctx, before, p.engine.Stats())
 	p.count.found(ctx, over)
-	all := append(p.owed, over...)
+	all := p.owed
 	p.owed = nil
 	p.mu.Unlock()
+	all = append(all, over...)
 	if len(all) == 0 {
 		return
 	}

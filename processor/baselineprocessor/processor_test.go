@@ -178,6 +178,7 @@ func TestRetryLoop(t *testing.T) {
 				loop = f
 			case finding.BaselineRate:
 				rate = f
+			default:
 			}
 		}
 		assert.Len(t, ids, 2, "one incident is one finding, updated: %v", ids)
@@ -300,7 +301,7 @@ func TestAgentKnownLater(t *testing.T) {
 		require.NotEmpty(t, found)
 		assert.Equal(t, finding.BaselineLoop, found[0].Type)
 		assert.Equal(t, "agent-7", found[0].Agent)
-		assert.NotEqual(t, pcommon.SpanID(parent), found[0].SpanID, "it accuses the call, not the span that settled it")
+		assert.NotEqual(t, parent, found[0].SpanID, "it accuses the call, not the span that settled it")
 		require.NoError(t, h.p.Shutdown(t.Context()))
 	})
 }

@@ -135,7 +135,7 @@ func report(series []nabscore.Series, scores [][]float64, labels map[string][][2
 
 // line prints the three profiles, at a threshold or at the best for each.
 func line(files []nabscore.File, threshold *float64) string {
-	var normal, hits []string
+	normal, hits := make([]string, 0, len(nabscore.Profiles)), make([]string, 0, len(nabscore.Profiles))
 	for _, p := range nabscore.Profiles {
 		r := nabscore.Best(files, p)
 		if threshold != nil {

@@ -82,7 +82,7 @@ func TestScorerAgainstKnownResults(t *testing.T) {
 	for name, d := range want.Detectors {
 		series, err := nabscore.Column(filepath.Join(dir, "results", name), "anomaly_score")
 		require.NoError(t, err)
-		var files []nabscore.File
+		files := make([]nabscore.File, 0, len(series))
 		for i := range series {
 			f, err := nabscore.Label(&series[i], series[i].Values, labels(t))
 			require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestSeriesOnTuningHalf(t *testing.T) {
 	series, err := nabscore.Column(filepath.Join(dir, "data"), "value")
 	require.NoError(t, err)
 	require.Len(t, series, 34)
-	var files []nabscore.File
+	files := make([]nabscore.File, 0, len(series))
 	for i := range series {
 		scores, err := Detect(&series[i])
 		require.NoError(t, err)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/drift"
@@ -53,8 +54,7 @@ func (e *Engine) loops(l *look) {
 		key += "/variety" // of a session, and counted otherwise
 	}
 	expected := Number{}
-	if lo, hi, known := usualStreak(l.tool); known && isRetry(v.Rule) {
-		_ = lo
+	if _, hi, known := usualStreak(l.tool); known && isRetry(v.Rule) {
 		expected = Known(hi)
 	}
 	lives := e.raise(l.Action, signal{
@@ -293,12 +293,7 @@ func (e *Engine) model(l *look) {
 		return
 	}
 	hash := uint32(e.opt.Key.Sum(l.Model))
-	for _, m := range s.models {
-		if m == hash {
-			return
-		}
-	}
-	if len(s.models) == maxModels {
+	if slices.Contains(s.models, hash) || len(s.models) == maxModels {
 		return
 	}
 	s.models = append(s.models, hash)

@@ -46,6 +46,7 @@ var result = strings.Repeat(`{"order_id": "ORDER-104674", "product": "Precision 
 func newTraffic() *traffic { return &traffic{r: rand.New(rand.NewPCG(1, 2)), now: begin} }
 
 func benchmarkObserve(b *testing.B, content bool) {
+	b.Helper()
 	t := newTraffic()
 	e := New(Defaults())
 	for range 200_000 {

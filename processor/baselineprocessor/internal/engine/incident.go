@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/budget"
@@ -151,13 +152,8 @@ func (i *Incident) take(s *signal) {
 }
 
 func (i *Incident) trace(a *Action) {
-	if len(i.alert.Traces) == maxTraces || a.TraceID == ([16]byte{}) {
+	if len(i.alert.Traces) == maxTraces || a.TraceID == ([16]byte{}) || slices.Contains(i.alert.Traces, a.TraceID) {
 		return
-	}
-	for _, t := range i.alert.Traces {
-		if t == a.TraceID {
-			return
-		}
 	}
 	i.alert.Traces = append(i.alert.Traces, a.TraceID)
 }

@@ -174,7 +174,7 @@ func errorsMessage(l *look, s *signal, v errorrate.Verdict) string {
 		with = ", last with " + l.Error
 	}
 	return fmt.Sprintf("%s failed in %d of %d calls within a minute%s; usual %s of 100", who, v.Errors, v.Calls, with, number(math.Round(1000*v.Expected)/10)) +
-		s.evidence(fmt.Sprintf("%s calls of history", number(math.Round(v.History))))
+		s.evidence(number(math.Round(v.History))+" calls of history")
 }
 
 func numberMessage(l *look, s *signal, which int, rule string, n int) string {

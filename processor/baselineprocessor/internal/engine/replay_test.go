@@ -51,54 +51,54 @@ func small() Options {
 
 // check runs the actions through two engines, one of which is restored from its
 // snapshot every so often, and holds what must hold of any.
-func check(t testing.TB, actions []Action, every int) {
-	t.Helper()
+func check(tb testing.TB, actions []Action, every int) {
+	tb.Helper()
 	opt := small()
 	a, b := New(opt), New(opt)
 	open := map[string]bool{}
 	for i := range actions {
 		if i%every == every-1 {
 			fresh := New(opt)
-			require.NoError(t, fresh.Restore(b.Snapshot(nil)))
+			require.NoError(tb, fresh.Restore(b.Snapshot(nil)))
 			b = fresh
 		}
 		ra, rb := a.Observe(&actions[i]), b.Observe(&actions[i])
-		require.Equal(t, ra.Maturity, rb.Maturity, "action %d", i)
-		require.Equal(t, append([]Alert(nil), ra.Alerts...), append([]Alert(nil), rb.Alerts...), "action %d", i)
+		require.Equal(tb, ra.Maturity, rb.Maturity, "action %d", i)
+		require.Equal(tb, append([]Alert(nil), ra.Alerts...), append([]Alert(nil), rb.Alerts...), "action %d", i)
 		for k := range ra.Alerts {
-			holds(t, &ra.Alerts[k], open)
+			holds(tb, &ra.Alerts[k], open)
 		}
 		s := a.Stats()
-		require.LessOrEqual(t, s.Keys, opt.Limits.Keys)
-		require.LessOrEqual(t, s.Sessions, opt.Limits.Sessions)
-		require.LessOrEqual(t, s.Incidents, opt.Limits.Incidents)
+		require.LessOrEqual(tb, s.Keys, opt.Limits.Keys)
+		require.LessOrEqual(tb, s.Sessions, opt.Limits.Sessions)
+		require.LessOrEqual(tb, s.Incidents, opt.Limits.Incidents)
 		if ra.Maturity.Known {
-			require.True(t, ra.Maturity.V >= 0 && ra.Maturity.V <= 1)
+			require.True(tb, ra.Maturity.V >= 0 && ra.Maturity.V <= 1)
 		}
 	}
-	require.Equal(t, a.Snapshot(nil), b.Snapshot(nil))
+	require.Equal(tb, a.Snapshot(nil), b.Snapshot(nil))
 	end := begin.AddDate(1, 0, 0)
 	ta := append([]Alert(nil), a.Tick(end)...)
-	require.Equal(t, ta, append([]Alert(nil), b.Tick(end)...))
+	require.Equal(tb, ta, append([]Alert(nil), b.Tick(end)...))
 	for k := range ta {
-		holds(t, &ta[k], open)
+		holds(tb, &ta[k], open)
 	}
-	require.Empty(t, open, "every incident ends")
-	require.Zero(t, a.Stats().Incidents)
-	require.Zero(t, a.Stats().Sessions)
+	require.Empty(tb, open, "every incident ends")
+	require.Zero(tb, a.Stats().Incidents)
+	require.Zero(tb, a.Stats().Sessions)
 }
 
 // holds follows incidents: each begins, may be updated, and ends once.
-func holds(t testing.TB, a *Alert, open map[string]bool) {
-	t.Helper()
+func holds(tb testing.TB, a *Alert, open map[string]bool) {
+	tb.Helper()
 	id := fmt.Sprint(a.Type, a.Tenant, a.Project, a.Key, a.Began)
-	require.NotEmpty(t, a.Message)
-	require.NotEmpty(t, a.Rule)
-	require.NotContains(t, a.Message, "%!")
-	require.False(t, strings.Contains(a.Message, "NaN") || strings.Contains(a.Message, "Inf"), a.Message)
-	require.False(t, a.At.Before(a.Began) && a.Resolved)
+	require.NotEmpty(tb, a.Message)
+	require.NotEmpty(tb, a.Rule)
+	require.NotContains(tb, a.Message, "%!")
+	require.False(tb, strings.Contains(a.Message, "NaN") || strings.Contains(a.Message, "Inf"), a.Message)
+	require.False(tb, a.At.Before(a.Began) && a.Resolved)
 	if a.Resolved {
-		require.True(t, open[id], "only what began ends")
+		require.True(tb, open[id], "only what began ends")
 		delete(open, id)
 		return
 	}

@@ -12,15 +12,15 @@ import (
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/codec"
 )
 
-func restored(t testing.TB, s *Series) *Series {
-	t.Helper()
+func restored(tb testing.TB, s *Series) *Series {
+	tb.Helper()
 	w := codec.Writer(nil)
 	s.Describe(w)
 	back := &Series{}
 	r := codec.Reader(w.Bytes())
 	back.Describe(r)
-	require.False(t, r.Bad())
-	require.Empty(t, r.Bytes())
+	require.False(tb, r.Bad())
+	require.Empty(tb, r.Bytes())
 	return back
 }
 

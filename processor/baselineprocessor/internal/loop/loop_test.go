@@ -37,7 +37,7 @@ func TestCases(t *testing.T) {
 				p := Defaults()
 				var r Ring
 				var v Verdict
-				for _, word := range strings.Fields(c.Calls) {
+				for word := range strings.FieldsSeq(c.Calls) {
 					v = play(&r, &p, word)
 				}
 				assert.Equal(t, c.Want, v.Rule)
@@ -75,7 +75,7 @@ func FuzzRing(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		p := Defaults()
 		a, b := &Ring{}, &Ring{}
-		var all []Call
+		all := make([]Call, 0, len(raw))
 		for i, x := range raw {
 			c := Call{Tool: 1, Exact: 1 + uint32(x&3), Near: 1, Result: 1 + uint32(x>>2&1), Failed: x >= 128, Known: true}
 			if i%5 == 3 {

@@ -19,15 +19,15 @@ func poisson(r *rand.Rand, mean float64) uint32 {
 	return n
 }
 
-func restored(t testing.TB, r *Rate) *Rate {
-	t.Helper()
+func restored(tb testing.TB, r *Rate) *Rate {
+	tb.Helper()
 	w := codec.Writer(nil)
 	r.Describe(w)
 	back := &Rate{}
 	c := codec.Reader(w.Bytes())
 	back.Describe(c)
-	require.False(t, c.Bad())
-	require.Empty(t, c.Bytes())
+	require.False(tb, c.Bad())
+	require.Empty(tb, c.Bytes())
 	return back
 }
 
@@ -184,7 +184,7 @@ func FuzzRate(f *testing.F) {
 			require.GreaterOrEqual(t, a.mean, 0.0)
 			require.GreaterOrEqual(t, a.variance, 0.0)
 			head, _ := a.Head()
-			require.True(t, la == (bin <= head-open))
+			require.Equal(t, bin <= head-open, la)
 		}
 		require.Equal(t, a, b)
 	})

@@ -65,7 +65,7 @@ func TestTailModel(t *testing.T) {
 	s := NewShape(.3, 1.2, 10_000)
 	r := rand.New(rand.NewPCG(1, 2))
 	var tail Tail
-	var all []float64
+	all := make([]float64, 0, 2000)
 	for range 2000 {
 		x := math.Abs(r.NormFloat64())
 		above := 0

@@ -85,8 +85,11 @@ func (f *File) rows(p Profile, base int) []row {
 // Sweep calls visit with the result at every distinct threshold, from Never
 // downwards, equal scores all at once.
 func Sweep(files []File, p Profile, visit func(Result)) {
-	var all []row
-	windows := 0
+	windows, n := 0, 0
+	for i := range files {
+		n += len(files[i].Scores)
+	}
+	all := make([]row, 0, n)
 	for i := range files {
 		all = append(all, files[i].rows(p, windows)...)
 		windows += len(files[i].Windows)
