@@ -34,7 +34,7 @@ it says what the agent did, not what it should do.`,
 				return errors.New("--agent is missing: the id of an agent, as `spanwarden query run agent-inventory` lists them")
 			}
 			if !sinceForm.MatchString(since) {
-				return fmt.Errorf("--since: want a number of minutes, hours or days such as 7d, not %q", since)
+				return fmt.Errorf("--since: want minutes, hours or days such as 7d, at most 9999 of them, not %q", since)
 			}
 			switch policy.Mode(opts.Mode) {
 			case policy.Shadow, policy.Warn, policy.Enforce:
@@ -55,7 +55,7 @@ it says what the agent did, not what it should do.`,
 	return cmd
 }
 
-var sinceForm = regexp.MustCompile(`^[1-9][0-9]{0,5}[mhd]$`)
+var sinceForm = regexp.MustCompile(`^[1-9][0-9]{0,3}[mhd]$`)
 
 func printSuggestion(cmd *cobra.Command, conn driver.Conn, agent, since string, opts suggest.Options) error {
 	o, err := observe(cmd.Context(), conn, agent, "now-"+since, time.Now())

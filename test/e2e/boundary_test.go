@@ -130,7 +130,7 @@ func TestUnregisteredAgent(t *testing.T) {
 	assert.Equal(t, [][]string{{"stranger", "unregistered", "4"}}, rows(ask(t, conn, "unregistered-agents", nil), "agent_id", "status", "unregistered_actions"))
 
 	// What it was seen to do makes an entry.
-	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "spanwarden"), "policy", "suggest", "--agent", "stranger", "--since", "99999d", "--dsn", st.DSN()).Output()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "spanwarden"), "policy", "suggest", "--agent", "stranger", "--since", "9999d", "--dsn", st.DSN()).Output()
 	require.NoError(t, err)
 	registry, err := policy.Load([]policy.File{{Name: "suggested.yaml", Data: out}})
 	require.NoError(t, err, string(out))
