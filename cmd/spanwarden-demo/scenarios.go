@@ -106,14 +106,22 @@ func tellStories(ctx context.Context, st *stack.Stack, conn driver.Conn) error {
 
 // playStories runs the scenarios and shows what is known of them.
 func playStories(ctx context.Context, st *stack.Stack, conn driver.Conn, out io.Writer) error {
+	spans := make([]int, len(stories))
 	for i := range stories {
-		if err := agents.Run(ctx, st.OTLP(), stories[i].agents, scenarioTime); err != nil {
+		n, err := agents.Run(ctx, st.OTLP(), stories[i].agents, scenarioTime)
+		if err != nil {
 			return err
 		}
+		spans[i] = n
 	}
 	for i := range stories {
 		s := &stories[i]
-		if err := waitForFinding(ctx, conn, s.finding, s.session); err != nil {
+		if err := waitFor(ctx, conn, fmt.Sprintf("%d actions of session %s", spans[i], s.session), uint64(spans[i]),
+			"SELECT uniqExact(action_id) FROM "+everything+" WHERE session_id = ?", s.session); err != nil {
+			return err
+		}
+		if err := waitFor(ctx, conn, "a finding "+s.finding+" about session "+s.session, 1,
+			"SELECT count() FROM findings WHERE type = ? AND session_id = ?", s.finding, s.session); err != nil {
 			return err
 		}
 		_, _ = fmt.Fprintf(out, "\n%s\n  %s\n", s.title, s.what)
@@ -126,19 +134,20 @@ func playStories(ctx context.Context, st *stack.Stack, conn driver.Conn, out io.
 	return nil
 }
 
-func waitForFinding(ctx context.Context, conn driver.Conn, kind, session string) error {
+// waitFor waits until a query counts enough.
+func waitFor(ctx context.Context, conn driver.Conn, what string, want uint64, query string, args ...any) error {
 	deadline := time.After(patience)
 	for {
 		var n uint64
-		err := conn.QueryRow(ctx, "SELECT count() FROM findings WHERE type = ? AND session_id = ?", kind, session).Scan(&n)
-		if err == nil && n > 0 {
+		err := conn.QueryRow(ctx, query, args...).Scan(&n)
+		if err == nil && n >= want {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline:
-			return fmt.Errorf("no finding %s about session %s within %s (%w)", kind, session, patience, err)
+			return errors.Join(fmt.Errorf("the store did not know of %s within %s", what, patience), err)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

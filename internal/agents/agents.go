@@ -35,16 +35,17 @@ type Stage struct {
 	flush  func(context.Context) error
 	now    time.Time
 	err    error
+	spans  int
 
 	session string // of the run that is being played
 }
 
 // Run plays a scenario that begins at the given time and sends its spans to the
-// collector at endpoint, http://host:port.
-func Run(ctx context.Context, endpoint string, s *Scenario, at time.Time) error {
+// collector at endpoint, http://host:port. It returns how many there were.
+func Run(ctx context.Context, endpoint string, s *Scenario, at time.Time) (spans int, err error) {
 	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint+"/v1/traces"))
 	if err != nil {
-		return fmt.Errorf("scenario %s: %w", s.Name, err)
+		return 0, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	provider := trace.NewTracerProvider(
 		trace.WithBatcher(exporter),
@@ -54,9 +55,9 @@ func Run(ctx context.Context, endpoint string, s *Scenario, at time.Time) error 
 	st := &Stage{ctx: ctx, tracer: provider.Tracer("acme.example/agents"), flush: provider.ForceFlush, now: at}
 	s.Play(st)
 	if err := errors.Join(st.err, provider.Shutdown(ctx)); err != nil {
-		return fmt.Errorf("scenario %s: %w", s.Name, err)
+		return 0, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
-	return nil
+	return st.spans, nil
 }
 
 // Wait moves the clock.
@@ -85,6 +86,7 @@ func (s *Stage) linked(name string, kind api.SpanKind, lasts time.Duration, body
 		s.now = end
 	}
 	span.End(api.WithTimestamp(s.now))
+	s.spans++
 	return span.SpanContext()
 }
 

@@ -66,7 +66,7 @@ func rows(a *evidence.Answer, columns ...string) (out [][]string) {
 func TestSupportDeskBoundary(t *testing.T) {
 	st := newBounded(t)
 	within(t, st.Start)
-	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.SupportDesk, scenarioTime))
+	play(t, st, &agents.SupportDesk)
 	conn := open(t, st)
 	const actions = "SELECT count() FROM ev_actions(period_start = toDateTime64('2026-01-01 00:00:00', 3, 'UTC'), period_end = toDateTime64('2027-01-01 00:00:00', 3, 'UTC')) WHERE session_id = ?"
 	eventually(t, conn, 9, actions, agents.SessionSupport)
@@ -106,7 +106,7 @@ func TestSupportDeskBoundaryLive(t *testing.T) {
 	st := newBounded(t)
 	within(t, st.Start)
 	for range 2 { // also by an SDK that lost the answer
-		require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.SupportDeskLive, scenarioTime))
+		play(t, st, &agents.SupportDeskLive)
 	}
 	conn := open(t, st)
 	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'boundary.tool' AND session_id = ? AND position(message, 'delete_customer') > 0", agents.SessionSupportLive)
@@ -124,7 +124,7 @@ func TestUnregisteredAgent(t *testing.T) {
 			}
 		})
 	}}
-	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &stranger, scenarioTime))
+	play(t, st, &stranger)
 	conn := open(t, st)
 	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'boundary.unregistered_agent' AND agent_id = 'stranger'")
 	assert.Equal(t, [][]string{{"stranger", "unregistered", "4"}}, rows(ask(t, conn, "unregistered-agents", nil), "agent_id", "status", "unregistered_actions"))

@@ -28,7 +28,7 @@ func TestDelegatedMail(t *testing.T) {
 		},
 	})
 	within(t, st.Start)
-	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.DelegatedMail, scenarioTime))
+	play(t, st, &agents.DelegatedMail)
 	conn := open(t, st)
 	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'delegation.constraint_violated'")
 	var agent, session, message string

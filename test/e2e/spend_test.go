@@ -25,6 +25,12 @@ func newGoverned(t *testing.T) *stack.Stack {
 	return newStackWith(t, stack.Options{Env: []string{"SPANWARDEN_BUDGETS=" + budgets}})
 }
 
+func play(t *testing.T, st *stack.Stack, s *agents.Scenario) {
+	t.Helper()
+	_, err := agents.Run(t.Context(), st.OTLP(), s, scenarioTime)
+	require.NoError(t, err)
+}
+
 // eventually waits until the query returns the wanted count.
 func eventually(t *testing.T, conn driver.Conn, want uint64, query string, args ...any) {
 	t.Helper()
@@ -41,7 +47,7 @@ func eventually(t *testing.T, conn driver.Conn, want uint64, query string, args 
 func TestReasoningLoopIsHalted(t *testing.T) {
 	st := newGoverned(t)
 	within(t, st.Start)
-	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.ReasoningLoop, scenarioTime))
+	play(t, st, &agents.ReasoningLoop)
 	client := &operator.Client{Base: st.Decision()}
 	halts, err := client.Halts(t.Context())
 	require.NoError(t, err)
@@ -65,7 +71,7 @@ func TestReasoningLoopIsHalted(t *testing.T) {
 	st.KillCollector()
 	within(t, st.StartCollector)
 	// The same spans again, by an SDK that lost the answer.
-	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.ReasoningLoop, scenarioTime))
+	play(t, st, &agents.ReasoningLoop)
 	again, err := client.Halts(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, halts, again)
@@ -84,7 +90,7 @@ func TestReasoningLoopIsHalted(t *testing.T) {
 func TestLedgerIsRebuiltFromTheStore(t *testing.T) {
 	st := newGoverned(t)
 	within(t, st.Start)
-	require.NoError(t, agents.Run(t.Context(), st.OTLP(), &agents.ReasoningLoop, scenarioTime))
+	play(t, st, &agents.ReasoningLoop)
 	conn := open(t, st)
 	eventually(t, conn, 7, "SELECT count() FROM ev_actions(period_start = toDateTime64('2026-01-01 00:00:00', 3, 'UTC'), period_end = toDateTime64('2027-01-01 00:00:00', 3, 'UTC'))")
 	client := &operator.Client{Base: st.Decision()}
