@@ -83,6 +83,20 @@ func canonicalResource(s string) (canonical string, ambiguous bool) {
 	}
 }
 
+// otherReading returns a file URL up to its first ? or #, "" where it has none. To
+// a reader of URLs the rest is no part of the path, to one that takes the path
+// as it stands it is: both files count as touched.
+func otherReading(s string) string {
+	if len(s) < 5 || !strings.EqualFold(s[:5], "file:") {
+		return ""
+	}
+	cut := strings.IndexAny(s, "?#")
+	if cut < 0 {
+		return ""
+	}
+	return s[:cut]
+}
+
 // canonicalRelative takes what has neither scheme nor root. What has one only
 // once it is decoded is ambiguous, and matched as what it then is.
 func canonicalRelative(s string) (string, bool) {
@@ -196,6 +210,7 @@ func canonicalHost(scheme, authority string) (string, bool) {
 	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && !strings.HasSuffix(host, "]") {
 		host, port = host[:colon], host[colon+1:]
 	}
+	ambiguous = ambiguous || strings.Contains(host, ":") && !strings.HasPrefix(host, "[")
 	host = strings.TrimRight(host, ".")
 	if scheme == "file" && host == "localhost" {
 		host = ""

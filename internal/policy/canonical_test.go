@@ -78,8 +78,11 @@ func FuzzCanonical(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in string) {
 		got, ambiguous := canonicalResource(in)
 		scheme, rest := splitScheme(got)
-		path, _, _ := strings.Cut(rest, "?")
-		path, _, _ = strings.Cut(path, "#")
+		path := rest
+		if scheme != "file" { // where ? and # may stand in a name
+			path, _, _ = strings.Cut(path, "?")
+			path, _, _ = strings.Cut(path, "#")
+		}
 		if strings.HasPrefix(rest, "//") && scheme != "" {
 			for segment := range strings.SplitSeq(path[2:], "/") {
 				if (segment == ".." || segment == ".") && !ambiguous {

@@ -129,6 +129,10 @@ func (q *Request) canonical(resource string) string {
 	}
 	out, ambiguous := canonicalResource(resource)
 	q.res.ambiguous = q.res.ambiguous || ambiguous
+	if cut := otherReading(resource); cut != "" {
+		also, _ := canonicalResource(cut)
+		q.res.more = append(q.res.more, also)
+	}
 	return out
 }
 
