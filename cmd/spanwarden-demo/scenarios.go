@@ -61,6 +61,15 @@ var stories = []story{
 		}},
 	},
 	{
+		title:  "An agent leaves its boundary",
+		what:   "The support agent may list customers and send mail. It tries to delete one, too.",
+		agents: &agents.SupportDeskLive, finding: "boundary.tool", session: agents.SessionSupportLive,
+		shows: []show{{
+			query: "boundary-actions", params: map[string]string{"agent": "support"},
+			columns: []string{"ts", "kind", "tool", "operation", "model", "verdict", "rule", "findings"},
+		}},
+	},
+	{
 		title:  "A delegation keeps its limits",
 		what:   "The assistant lets the mailer write to acme.example only. The mailer writes to somebody else.",
 		agents: &agents.DelegatedMail, finding: "delegation.constraint_violated", session: agents.SessionMail,
