@@ -122,7 +122,9 @@ accused AS
 ),
 seen AS
 (
-    SELECT *, boundary_verdict = 'violation' OR (tenant_id, trace_id, span_id) IN (SELECT tenant_id, trace_id, span_id FROM accused) AS refused
+    SELECT * REPLACE (if(attrs['mcp.method.name'] != '' AND attrs['server.address'] != '' AND tool_name != '' AND NOT startsWith(tool_name, 'mcp/'),
+            concat('mcp/', attrs['server.address'], '/', tool_name), toString(tool_name)) AS tool_name),
+        boundary_verdict = 'violation' OR (tenant_id, trace_id, span_id) IN (SELECT tenant_id, trace_id, span_id FROM accused) AS refused
     FROM ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
     WHERE agent_id = {agent:String} AND attrs['spanwarden.action.duplicate'] != 'true'
 )`

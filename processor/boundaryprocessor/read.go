@@ -10,6 +10,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/genai"
+	"github.com/spanwarden/spanwarden/internal/policy"
 	"github.com/spanwarden/spanwarden/processor/boundaryprocessor/internal/judge"
 )
 
@@ -36,6 +37,16 @@ type reader struct {
 	item  *genai.Item
 	attr  func(string) (string, bool)
 	stale bool // the span bears verdicts already
+	more  stated
+}
+
+// stated is what a span says in the words of a protocol, beside what is GenAI.
+type stated struct {
+	args                      bool // the tool's arguments, named as such
+	mcpMethod, server         string
+	dbOperation, httpMethod   string
+	url, file, topic          string
+	dbNamespace, dbCollection string
 }
 
 func newReader() *reader {
@@ -65,12 +76,15 @@ func (r *reader) read(item *genai.Item) *judge.Facts {
 	}
 	f.ID = item.ActionID()
 	r.workload()
-	named := r.scan()
+	r.scan()
 	if f.Chained && f.ChainID == "" {
 		f.Final = false // the delegation processor waits for more
 	}
 	if a.Kind == genai.KindTool || a.Kind == genai.KindHandoff {
-		f.Args = arguments(a, named)
+		f.Args = arguments(a, r.more.args)
+	}
+	if a.Kind == genai.KindTool || a.Kind == genai.KindRetrieval || a.Kind == genai.KindMemory {
+		r.protocol()
 	}
 	r.model()
 	switch {
@@ -113,16 +127,33 @@ func (r *reader) workload() {
 	}
 }
 
-// scan reads what of the span is not in its action. It returns whether the span
-// names its tool's arguments as such.
-func (r *reader) scan() (named bool) {
-	f := &r.facts
-	r.stale = false
+// scan reads what of the span is not in its action.
+func (r *reader) scan() {
+	f, more := &r.facts, &r.more
+	r.stale, *more = false, stated{}
 	for key, v := range r.item.Span.Attributes().All() {
 		switch key {
 		case "gen_ai.tool.call.arguments", "ai.toolCall.args", "gcp.vertex.agent.tool_call_args", "gen_ai.tool.args",
 			"tool_arguments", "mcp.request.argument":
-			named = true
+			more.args = true
+		case "mcp.method.name":
+			more.mcpMethod = v.AsString()
+		case "server.address":
+			more.server = v.AsString()
+		case "db.operation.name":
+			more.dbOperation = v.AsString()
+		case "http.request.method":
+			more.httpMethod = v.AsString()
+		case "url.full":
+			more.url = v.AsString()
+		case "file.path":
+			more.file = v.AsString()
+		case "messaging.destination.name":
+			more.topic = v.AsString()
+		case "db.namespace":
+			more.dbNamespace = v.AsString()
+		case "db.collection.name":
+			more.dbCollection = v.AsString()
 		case "gen_ai.agent.id", "gen_ai.agent.name":
 			f.Guessed = false
 		case attr.RunID:
@@ -153,7 +184,36 @@ func (r *reader) scan() (named bool) {
 			f.Claimed = true
 		}
 	}
-	return named
+}
+
+// protocol fills in what the GenAI conventions leave out and the protocol below
+// tells: where a tool is, what it does and to what.
+func (r *reader) protocol() {
+	f, more := &r.facts, &r.more
+	if more.mcpMethod != "" && more.server != "" && f.Tool != "" && !strings.HasPrefix(f.Tool, "mcp/") {
+		f.Tool = "mcp/" + more.server + "/" + f.Tool
+	}
+	if f.Operation == "" {
+		for _, method := range [...]string{more.mcpMethod, more.dbOperation, more.httpMethod} {
+			if _, ok := policy.OperationOf(method); method != "" && (ok || method == "tools/call") {
+				f.Operation = method // the engine folds it, or asks the catalog
+				break
+			}
+		}
+	}
+	if f.Resource != "" {
+		return
+	}
+	switch {
+	case more.dbNamespace != "" && more.dbCollection != "":
+		f.Resource = more.dbNamespace + "/" + more.dbCollection
+	case more.url != "":
+		f.Resource = more.url
+	case more.file != "":
+		f.Resource = more.file
+	default:
+		f.Resource = more.topic
+	}
 }
 
 func classes(v pcommon.Value) []string {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -13,20 +14,27 @@ import (
 
 	"github.com/spanwarden/spanwarden/evidence"
 	"github.com/spanwarden/spanwarden/internal/agents"
+	"github.com/spanwarden/spanwarden/internal/operator"
 	"github.com/spanwarden/spanwarden/internal/policy"
 	"github.com/spanwarden/spanwarden/internal/stack"
 )
 
-func newBounded(t *testing.T, overrides ...string) *stack.Stack {
+func newBounded(t *testing.T) *stack.Stack {
 	t.Helper()
 	registry, err := filepath.Abs("../../configs/policy/agents")
 	require.NoError(t, err)
+	return newBoundedBy(t, registry)
+}
+
+// newBoundedBy is a stack under another registry.
+func newBoundedBy(t *testing.T, registry string) *stack.Stack {
+	t.Helper()
 	return newStackWith(t, stack.Options{
 		Env: []string{"SPANWARDEN_REGISTRY=" + registry},
-		Overrides: append([]string{
+		Overrides: []string{
 			"processors::boundary::governance: governance",
 			"service::pipelines::traces::processors: [memory_limiter, genai, delegation, cost, boundary]",
-		}, overrides...),
+		},
 	})
 }
 
@@ -111,6 +119,39 @@ func TestSupportDeskBoundaryLive(t *testing.T) {
 	conn := open(t, st)
 	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'boundary.tool' AND session_id = ? AND position(message, 'delete_customer') > 0", agents.SessionSupportLive)
 	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type LIKE 'boundary.%'")
+}
+
+// An entry may ask that an attempt halts the run. What a person released stays
+// released when the same spans come again.
+func TestAttemptHaltsTheRun(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "support.yaml"), []byte(`
+apiVersion: spanwarden/v1alpha1
+kind: AgentPermissions
+metadata: {name: support}
+spec:
+  agent: {id: support, match: [{attr: {gen_ai.agent.name: support}}]}
+  owner: "user:carol@acme.example"
+  halt_on: [boundary.tool]
+  allow:
+    - {id: list-customers, tool: list_customers}
+    - {id: send-email, tool: send_email}
+`), 0o600))
+	st := newBoundedBy(t, dir)
+	within(t, st.Start)
+	play(t, st, &agents.SupportDesk)
+	client := &operator.Client{Base: st.Decision()}
+	halts, err := client.Halts(t.Context())
+	require.NoError(t, err)
+	require.Len(t, halts, 1)
+	assert.Equal(t, []string{"agent", "support", "boundary.tool"}, []string{halts[0].Scope, halts[0].Key, halts[0].Rule})
+	assert.Contains(t, halts[0].Reason, "delete_customer")
+	_, err = client.Release(t.Context(), halts[0].ID, "carol", "it was a test")
+	require.NoError(t, err)
+	play(t, st, &agents.SupportDesk)
+	halts, err = client.Halts(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, halts)
 }
 
 // An agent that nobody registered is one finding, and every action of it is marked.
