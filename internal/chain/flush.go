@@ -164,19 +164,19 @@ func (e *Engine) Resolve(span Ref) (a Answer, ok bool) {
 	if t == nil {
 		return Answer{}, false
 	}
-	i := t.find(span.Span)
-	for hops := 0; i >= 0 && t.nodes[i].open == openUnset && hops < e.opts.Limits.Nesting; hops++ {
-		i = t.find(t.nodes[i].parent)
-	}
-	if i < 0 || t.nodes[i].open < 0 {
-		return Answer{}, false
-	}
 	v := e.views[t.group]
 	if v == nil {
 		j := e.judgeGroup(t.group, t.group.settled)
 		v = j.view()
 		j.unload()
 		e.cache(t.group, v)
+	}
+	i := t.find(span.Span)
+	for hops := 0; i >= 0 && t.nodes[i].open == openUnset && hops < e.opts.Limits.Nesting; hops++ {
+		i = t.find(t.nodes[i].parent) // came since, and changed nothing
+	}
+	if i < 0 || t.nodes[i].open < 0 {
+		return Answer{}, false
 	}
 	if got := v.find(t.ref(t.nodes[i].open)); got != nil {
 		return *got, true
