@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 )
 
@@ -22,6 +24,9 @@ type Config struct {
 	// HTTP is the listener, with TLS and auth as everywhere in the collector.
 	// Default endpoint 127.0.0.1:4320, bodies up to 1 MiB.
 	HTTP confighttp.ServerConfig `mapstructure:"http"`
+	// GRPC is the listener for Envoy's gRPC check. Off unless the key is there;
+	// default endpoint 127.0.0.1:4321.
+	GRPC configoptional.Optional[configgrpc.ServerConfig] `mapstructure:"grpc"`
 	// Admin guards the paths of operators, which can release halts.
 	Admin AdminConfig `mapstructure:"admin"`
 	// Evidence is required, the default: an answer leaves when its record has been

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
@@ -30,8 +32,11 @@ func createDefaultConfig() component.Config {
 	http.NetAddr.Endpoint = "127.0.0.1:4320"
 	http.MaxRequestBodySize = maxBody
 	http.ReadHeaderTimeout, http.ReadTimeout = readHeaderTimeout, readTimeout
+	grpc := configgrpc.NewDefaultServerConfig()
+	grpc.NetAddr.Endpoint = "127.0.0.1:4321"
+	grpc.MaxRecvMsgSizeMiB = 2 // a body of 1 MiB and what is around it
 	return &Config{
-		HTTP: http, Evidence: EvidenceRequired, EvidenceTimeout: time.Second,
+		HTTP: http, GRPC: configoptional.Default(grpc), Evidence: EvidenceRequired, EvidenceTimeout: time.Second,
 		RateLimit: RateLimitConfig{PerSecond: 10_000, Burst: 20_000, Callers: defaultLimit},
 		Limits: LimitsConfig{
 			Queue: defaultLimit, Group: 512, Decisions: defaultLimit, Approvals: defaultLimit, Grants: defaultLimit,

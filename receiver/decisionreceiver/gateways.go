@@ -1,6 +1,7 @@
 package decisionreceiver
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -42,15 +43,20 @@ func (r *decisionReceiver) extAuthz(w http.ResponseWriter, req *http.Request) {
 	if check.Body, err = io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody)); err != nil {
 		check.Body, check.BodyCut = nil, true
 	}
-	q := check.Question(extauthz.Options{Tenant: r.cfg.Tenant, Servers: r.cfg.ExtAuthz.Servers})
-	q.Trace, q.Span = traceParent(req.Header.Get("Traceparent"))
-	rec := r.engine.answer(req.Context(), q, c.by("ext_authz"))
+	rec := r.check(req.Context(), &check, c)
 	w.Header().Set(decisionHeader, rec.ID.String())
 	if rec.Outcome.Answered == decision.Allow {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
 	answer(w, http.StatusForbidden, refused{"denied", reasonOf(rec, r.cfg.ExtAuthz.Verbosity), rec.ID.String()})
+}
+
+// check decides about a request that a gateway is about to forward.
+func (r *decisionReceiver) check(ctx context.Context, check *extauthz.Check, c caller) *decision.Record {
+	q := check.Question(extauthz.Options{Tenant: r.cfg.Tenant, Servers: r.cfg.ExtAuthz.Servers})
+	q.Trace, q.Span = traceParent(check.Header("Traceparent"))
+	return r.engine.answer(ctx, q, c.by("ext_authz"))
 }
 
 // liteLLM answers LiteLLM's generic guardrail. What cannot be read is blocked.

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
 	"github.com/spanwarden/spanwarden/internal/decision/authzen"
 	"github.com/spanwarden/spanwarden/internal/governance/policies"
@@ -40,9 +41,10 @@ type decisionReceiver struct {
 	hooks     *hooks
 	instance  string
 	server    *http.Server
+	grpc      *grpc.Server // nil without one
 	tasks     sync.WaitGroup
 
-	address string // where it listens
+	address, grpcAddress string // where it listens
 }
 
 func newReceiver(set receiver.Settings, cfg *Config, next consumer.Traces) (*decisionReceiver, error) {
@@ -71,6 +73,10 @@ func (r *decisionReceiver) Start(ctx context.Context, host component.Host) (err 
 	r.set.Logger.Info("decision receiver listens", zap.String("endpoint", r.address), zap.String("evidence", string(r.cfg.Evidence)))
 	if r.cfg.Digest.Key == "" {
 		r.set.Logger.Info("digest::key is not set: digests of what was asked can be compared within this run only")
+	}
+	if err := r.startGRPC(ctx, host); err != nil {
+		r.evidence.stop()
+		return errors.Join(err, listener.Close())
 	}
 	r.tasks.Go(func() {
 		if err := r.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -143,6 +149,9 @@ func (r *decisionReceiver) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	err := r.server.Shutdown(ctx)
+	if r.grpc != nil {
+		r.grpc.GracefulStop()
+	}
 	r.tasks.Wait()
 	r.evidence.stop()
 	return err
