@@ -234,13 +234,13 @@ func mixMessage(l *look, s *signal) string {
 }
 
 func driftMessage(l *look, s *signal, which int, v drift.Verdict) string {
-	than := "the last two weeks"
+	than := "in the last two weeks"
 	if v.Rule == drift.Anchor {
 		than = "when its baseline was frozen"
 	}
 	u := units[which]
-	return fmt.Sprintf("the usual %s of a call of agent %s is %s %s in the last day and was %s in %s: %s times as much",
-		u.name, l.Agent, number(s.observed), u.unit, number(s.expected.V), strings.TrimPrefix(than, "in "), number(s.observed/s.expected.V))
+	return fmt.Sprintf("the usual %s of a call of agent %s is %s %s in the last day and was %s %s: %s times as much",
+		u.name, l.Agent, number(s.observed), u.unit, number(s.expected.V), than, number(s.observed/s.expected.V))
 }
 
 func resolvedMessage(a *Alert, d time.Duration) string {

@@ -11,6 +11,11 @@ var reading = map[string]bool{
 	"recall": true, "peek": true, "head": true, "ls": true, "cat": true, "grep": true, "glob": true, "stat": true,
 }
 
+// means are words before the verb that say by what it is done.
+var means = map[string]bool{
+	"http": true, "https": true, "api": true, "web": true, "rest": true, "db": true, "sql": true, "fs": true, "file": true, "files": true,
+}
+
 // HasSideEffect guesses from a tool's name alone whether it changes anything:
 // unless its first word is a verb of reading, it does. It is asked only where the
 // span does not name the operation.
@@ -18,7 +23,10 @@ func HasSideEffect(tool string) bool {
 	if i := strings.LastIndexByte(tool, '/'); i >= 0 {
 		tool = tool[i+1:]
 	}
-	first, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(splitCamel(tool), "-", "_")), "_")
+	first, rest, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(splitCamel(tool), "-", "_")), "_")
+	if means[first] && rest != "" {
+		first, _, _ = strings.Cut(rest, "_")
+	}
 	return !reading[first]
 }
 

@@ -144,7 +144,7 @@ func TestQuarantine(t *testing.T) {
 
 func TestHasSideEffect(t *testing.T) {
 	for tool, want := range map[string]bool{
-		"get_balance": false, "mcp/bank/list_accounts": false, "searchFlights": false, "read-file": false,
+		"get_balance": false, "mcp/bank/list_accounts": false, "searchFlights": false, "read-file": false, "http_get": false, "web_search": false, "http_post": true, "file": true,
 		"send_money": true, "deleteFile": true, "mcp/shop/checkout": true, "": true, "getaway": true,
 	} {
 		assert.Equal(t, want, HasSideEffect(tool), tool)
