@@ -29,13 +29,7 @@ func newBounded(t *testing.T) *stack.Stack {
 // newBoundedBy is a stack under another registry.
 func newBoundedBy(t *testing.T, registry string) *stack.Stack {
 	t.Helper()
-	return newStackWith(t, stack.Options{
-		Env: []string{"SPANWARDEN_REGISTRY=" + registry},
-		Overrides: []string{
-			"processors::boundary::governance: governance",
-			"service::pipelines::traces::processors: [memory_limiter, genai, delegation, cost, boundary]",
-		},
-	})
+	return newStackWith(t, stack.Options{Env: []string{"SPANWARDEN_REGISTRY=" + registry}})
 }
 
 // ask runs one of the shipped evidence queries over the year of the scenarios.
@@ -119,6 +113,10 @@ func TestSupportDeskBoundaryLive(t *testing.T) {
 	conn := open(t, st)
 	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type = 'boundary.tool' AND session_id = ? AND position(message, 'delete_customer') > 0", agents.SessionSupportLive)
 	eventually(t, conn, 1, "SELECT count() FROM findings WHERE type LIKE 'boundary.%'")
+	// What was judged late stands in the rows.
+	const verdicts = "SELECT count() FROM ev_actions(period_start = toDateTime64('2026-01-01 00:00:00', 3, 'UTC'), period_end = toDateTime64('2027-01-01 00:00:00', 3, 'UTC')) WHERE session_id = ? AND boundary_verdict = ?"
+	eventually(t, conn, 1, verdicts, agents.SessionSupportLive, "violation")
+	eventually(t, conn, 8, verdicts, agents.SessionSupportLive, "respected")
 }
 
 // An entry may ask that an attempt halts the run. What a person released stays
