@@ -31,8 +31,12 @@ func findingOf(a *engine.Alert) finding.Finding {
 	}
 	f.At, f.Message, f.Rule = a.At, a.Message, a.Rule
 	f.Agent, f.Session, f.Project, f.Principal = a.Agent, a.Session, a.Project, a.Principal
+	// What stood in for a session or an agent is none.
 	if strings.HasPrefix(f.Session, "trace:") {
 		f.Session = ""
+	}
+	if strings.HasPrefix(f.Agent, servicePrefix) {
+		f.Agent = ""
 	}
 	f.TraceID, f.SpanID = a.TraceID, a.SpanID
 	f.Observed, f.Expected, f.Limit = numberOf(a.Observed), numberOf(a.Expected), numberOf(a.Limit)

@@ -181,7 +181,7 @@ func (p *baselineProcessor) one(ctx context.Context, w *work, item *genai.Item, 
 		return
 	}
 	if a.Kind != engine.Other && a.Agent == "" {
-		p.waiting.add(a)
+		p.waiting.add(a, now)
 		p.count.action(ctx, resultWaiting, 1)
 		return
 	}
@@ -263,8 +263,13 @@ func (p *baselineProcessor) run() {
 // tick sends what time alone proved, and what is owed.
 func (p *baselineProcessor) tick(ctx context.Context) {
 	p.mu.Lock()
+	now := time.Now()
 	before := p.engine.Stats()
-	over := copies(p.engine.Tick(p.time(time.Now())))
+	var over []engine.Alert
+	for _, a := range p.waiting.due(now) {
+		over = append(over, p.engine.Observe(a).Alerts...)
+	}
+	over = append(over, p.engine.Tick(p.time(now))...)
 	p.count.engine(ctx, before, p.engine.Stats())
 	p.count.found(ctx, over)
 	all := p.owed

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -306,6 +307,28 @@ func TestAgentKnownLater(t *testing.T) {
 	})
 }
 
+// What no agent claims within a minute is its service's.
+func TestNoAgentAtAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		for range 4 {
+			time.Sleep(time.Second)
+			h.send(h.span(func(a pcommon.Map, span ptrace.Span) {
+				limited(a, span)
+				a.Remove("gen_ai.agent.name")
+			}))
+		}
+		time.Sleep(2 * time.Minute)
+		found := findings(t, h.sink.AllTraces())
+		require.Len(t, found, 1)
+		assert.Equal(t, finding.BaselineLoop, found[0].Type)
+		assert.Empty(t, found[0].Agent)
+		assert.Contains(t, found[0].Key, "service shop")
+		assert.NotEmpty(t, found[0].TraceID)
+		require.NoError(t, h.p.Shutdown(t.Context()))
+	})
+}
+
 // Sent twice, counted once; settle spans and what ends far in the future move
 // nothing; nobody states his own maturity.
 func TestWhatMovesNothing(t *testing.T) {
@@ -405,3 +428,29 @@ func (s *memoryStorage) Delete(_ context.Context, key string) error {
 }
 func (s *memoryStorage) Batch(context.Context, ...*storage.Operation) error { return nil }
 func (s *memoryStorage) Close(context.Context) error                        { return nil }
+
+// Many senders at once, ticks and snapshots between: every action is counted once.
+func TestConcurrent(t *testing.T) {
+	id := component.MustNewID("memory_storage")
+	cfg := createDefaultConfig().(*Config)
+	cfg.Storage = &id
+	p := open(t, cfg, host{id: &memoryStorage{m: map[string][]byte{}}}, new(consumertest.TracesSink))
+	const senders, each = 4, 100
+	var wg sync.WaitGroup
+	for s := range senders {
+		wg.Go(func() {
+			h := &house{t: t, p: p, n: uint64(s) << 32, task: s}
+			for i := range each {
+				td := h.span(limited)
+				assert.NoError(t, p.ConsumeTraces(t.Context(), td))
+				if i%25 == 0 {
+					p.tick(t.Context())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	assert.EqualValues(t, senders*each, p.engine.Stats().Actions)
+	require.NoError(t, p.Shutdown(t.Context()))
+	require.NoError(t, p.Shutdown(t.Context()), "twice is no harm")
+}

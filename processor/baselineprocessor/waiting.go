@@ -1,32 +1,47 @@
 package baselineprocessor
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/hex"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/genai"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/engine"
 )
 
-// maxWaitingText bounds the content of an action that waits.
-const maxWaitingText = 4096
+const (
+	// maxWaitingText bounds the content of an action that waits.
+	maxWaitingText = 4096
+	// longestWait is when an action is nobody's but its service's.
+	longestWait = time.Minute
+	// servicePrefix begins what stands in for the agent then.
+	servicePrefix = "service "
+)
 
 // waiting holds actions whose agent is not known yet: a child span arrives before
 // its parent. Oldest go first when it is full.
 type waiting struct {
-	actions map[[16]byte]*engine.Action
+	actions map[[16]byte]*waiter
 	order   [][16]byte
 	most    int
 	evicted int64
 }
 
+type waiter struct {
+	engine.Action
+	since time.Time
+}
+
 func newWaiting(most int) *waiting {
-	return &waiting{actions: map[[16]byte]*engine.Action{}, most: most}
+	return &waiting{actions: map[[16]byte]*waiter{}, most: most}
 }
 
 // add keeps a copy that shares nothing with the span.
-func (w *waiting) add(a *engine.Action) {
+func (w *waiting) add(a *engine.Action, now time.Time) {
 	if _, known := w.actions[a.ID]; known {
 		return
 	}
@@ -49,7 +64,7 @@ func (w *waiting) add(a *engine.Action) {
 		}
 		*s = strings.Clone(*s)
 	}
-	w.actions[c.ID] = &c
+	w.actions[c.ID] = &waiter{c, now}
 	w.order = append(w.order, c.ID)
 	if len(w.order) > 2*w.most { // ids of actions that were taken
 		kept := make([][16]byte, 0, len(w.actions))
@@ -76,7 +91,25 @@ func (w *waiting) take(id [16]byte, agent, session, principal string) *engine.Ac
 	if principal != "" {
 		a.Principal = strings.Clone(principal)
 	}
-	return a
+	return &a.Action
+}
+
+// due takes the actions that waited long enough, in the order of time. They are
+// their service's: many applications call models without being an agent.
+func (w *waiting) due(now time.Time) []*engine.Action {
+	var out []*engine.Action
+	for id, a := range w.actions {
+		if now.Sub(a.since) < longestWait {
+			continue
+		}
+		delete(w.actions, id)
+		a.Agent = servicePrefix + a.Service
+		out = append(out, &a.Action)
+	}
+	slices.SortFunc(out, func(a, b *engine.Action) int {
+		return cmp.Or(a.End.Compare(b.End), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return out
 }
 
 // settled calls visit with every attribution that the item made known: found by
