@@ -1,0 +1,482 @@
+package dashboards
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
+)
+
+const plugin = "grafana-clickhouse-datasource"
+
+type ref struct{ Type, UID string }
+
+type field struct {
+	Unit string
+}
+
+type panel struct {
+	ID                       int
+	Type, Title, Description string
+	Datasource               *ref
+	GridPos                  struct{ X, Y, W, H int }
+	Targets                  []struct {
+		RefID, EditorType, QueryType, RawSQL string
+		Format                               int
+		Datasource                           *ref
+	}
+	FieldConfig struct {
+		Defaults  field
+		Overrides []struct {
+			Matcher    struct{ ID, Options string }
+			Properties []struct {
+				ID    string
+				Value any
+			}
+		}
+	}
+}
+
+type board struct {
+	file          string
+	UID, Title    string
+	Description   string
+	Panels        []panel
+	Templating    struct{ List []variable }
+	SchemaVersion int
+	Time          struct{ From, To string }
+}
+
+type variable struct {
+	Name, Type, Label string
+	Query             string
+	Datasource        *ref
+	Multi, IncludeAll bool
+	AllValue          string
+}
+
+func boards(t *testing.T) []board {
+	t.Helper()
+	files, err := filepath.Glob("*.json")
+	require.NoError(t, err)
+	var out []board
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		b := board{file: file}
+		require.NoError(t, json.Unmarshal(raw, &b), file)
+		out = append(out, b)
+	}
+	names := make([]string, 0, len(out))
+	for _, b := range out {
+		names = append(names, b.file)
+	}
+	require.Equal(t, []string{"agent.json", "baselines.json", "boundaries.json", "delegation.json", "evidence.json", "fleet.json", "session.json"}, names)
+	return out
+}
+
+// numeric are the panels whose values have one unit.
+var numeric = []string{"stat", "timeseries", "bargauge"}
+
+func TestBoards(t *testing.T) {
+	uids := map[string]bool{}
+	for _, b := range boards(t) {
+		t.Run(b.file, func(t *testing.T) {
+			assert.False(t, uids[b.UID], "uid %s is there twice", b.UID)
+			uids[b.UID] = true
+			assert.Equal(t, "spanwarden-"+strings.TrimSuffix(b.file, ".json"), b.UID)
+			assert.NotEmpty(t, b.Description)
+			assert.Positive(t, b.SchemaVersion)
+			checkVariables(t, b.Templating.List)
+			ids, titles := map[int]bool{}, map[string]bool{}
+			for _, p := range b.Panels {
+				assert.False(t, ids[p.ID] || p.ID == 0, "%s: id %d is there twice or 0", p.Title, p.ID)
+				assert.False(t, titles[p.Type+p.Title], "%s: is there twice", p.Title)
+				ids[p.ID], titles[p.Type+p.Title] = true, true
+				assert.NotEmpty(t, p.Title, "panel %d", p.ID)
+				if p.Type != "row" {
+					checkPanel(t, p)
+				}
+			}
+			checkPlaces(t, b.Panels)
+		})
+	}
+}
+
+func checkVariables(t *testing.T, list []variable) {
+	t.Helper()
+	require.NotEmpty(t, list)
+	assert.Equal(t, variable{Name: "datasource", Type: "datasource", Label: "Audit store", Query: plugin}, list[0])
+	names := map[string]bool{}
+	for _, v := range list[1:] {
+		names[v.Name] = true
+		assert.Equal(t, "query", v.Type, v.Name)
+		assert.NotEmpty(t, v.Label, v.Name)
+		assert.Equal(t, &ref{plugin, "${datasource}"}, v.Datasource, v.Name)
+		if v.Multi || v.IncludeAll {
+			assert.True(t, v.Multi && v.IncludeAll && v.AllValue == "*", "%s: queries take * for All", v.Name)
+		}
+	}
+	assert.True(t, names["tenant"] && names["project"] && names["agent"])
+}
+
+func checkPanel(t *testing.T, p panel) {
+	t.Helper()
+	assert.NotEmpty(t, p.Description, p.Title)
+	assert.Equal(t, &ref{plugin, "${datasource}"}, p.Datasource, p.Title)
+	require.NotEmpty(t, p.Targets, p.Title)
+	refs := map[string]bool{}
+	for _, q := range p.Targets {
+		assert.False(t, refs[q.RefID], "%s: %s is there twice", p.Title, q.RefID)
+		refs[q.RefID] = true
+		assert.Equal(t, &ref{plugin, "${datasource}"}, q.Datasource, p.Title)
+		assert.Equal(t, "sql", q.EditorType, p.Title)
+		want := 1
+		if p.Type == "timeseries" {
+			want = 0
+		}
+		assert.Equal(t, want, q.Format, p.Title)
+	}
+	if slices.Contains(numeric, p.Type) {
+		assert.NotEmpty(t, p.FieldConfig.Defaults.Unit, p.Title)
+	}
+	if p.Type == "nodeGraph" {
+		assert.Equal(t, map[string]bool{"nodes": true, "edges": true}, refs, p.Title)
+	}
+}
+
+// checkPlaces: no panel lies on another or over the edge.
+func checkPlaces(t *testing.T, panels []panel) {
+	t.Helper()
+	taken := map[[2]int]string{}
+	for _, p := range panels {
+		g := p.GridPos
+		assert.True(t, g.W > 0 && g.H > 0 && g.X+g.W <= 24, "%s: %+v", p.Title, g)
+		for x := g.X; x < g.X+g.W; x++ {
+			for y := g.Y; y < g.Y+g.H; y++ {
+				require.Empty(t, taken[[2]int{x, y}], "%s lies on it", p.Title)
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+	}
+}
+
+var (
+	named = regexp.MustCompile(`'(spanwarden\.[a-z0-9_.]+)'`)
+	typed = regexp.MustCompile(`type (?:=|IN|NOT IN|!=) \(?((?:'[^']*'(?:, )?)+)|startsWith\(type, ('[^']*')`)
+	word  = regexp.MustCompile(`'([^']*)'`)
+)
+
+// texts are the strings that constants of Go files hold.
+func texts(t *testing.T, glob string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(glob)
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	out := map[string]bool{}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if s, err := strconv.Unquote(lit.Value); err == nil {
+					out[s] = true
+				}
+			}
+			return true
+		})
+	}
+	return out
+}
+
+// What is inside a map has no column that the engine would miss: names of
+// attributes and types of findings are held against the code that writes them.
+func TestNames(t *testing.T) {
+	attributes := texts(t, "../internal/attr/*.go")
+	for s := range texts(t, "../processor/baselineprocessor/finding.go") {
+		attributes["spanwarden."+s] = true // it writes them as attr.Prefix + name
+	}
+	types := texts(t, "../internal/finding/*.go")
+	found := 0
+	for _, b := range boards(t) {
+		for _, q := range b.queries() {
+			for _, m := range named.FindAllStringSubmatch(q.sql, -1) {
+				found++
+				assert.True(t, attributes[m[1]], "%s: %s: no component writes %s", b.file, q.title, m[1])
+			}
+			for _, m := range typed.FindAllStringSubmatch(q.sql, -1) {
+				for _, w := range word.FindAllStringSubmatch(m[1]+m[2], -1) {
+					found++
+					whole := types[w[1]]
+					for s := range types {
+						whole = whole || strings.HasSuffix(w[1], ".") && strings.HasPrefix(s, w[1])
+					}
+					assert.True(t, whole, "%s: %s: there is no finding of type %s", b.file, q.title, w[1])
+				}
+			}
+		}
+	}
+	assert.Greater(t, found, 30)
+}
+
+type ask struct {
+	title, kind, ref, sql string
+	units                 func(column string) string
+}
+
+// queries are those of panels and variables.
+func (b board) queries() []ask {
+	var out []ask
+	for _, v := range b.Templating.List {
+		if v.Type == "query" {
+			out = append(out, ask{title: "variable " + v.Name, kind: "variable", sql: v.Query})
+		}
+	}
+	for _, p := range b.Panels {
+		for _, q := range p.Targets {
+			out = append(out, ask{title: p.Title, kind: p.Type, ref: q.RefID, sql: q.RawSQL, units: p.unit})
+		}
+	}
+	return out
+}
+
+// unit is that of a column: its override or what all of the panel have.
+func (p panel) unit(column string) string {
+	unit := p.FieldConfig.Defaults.Unit
+	for _, o := range p.FieldConfig.Overrides {
+		matches := o.Matcher.Options == column
+		if o.Matcher.ID == "byRegexp" {
+			matches = regexp.MustCompile(strings.Trim(o.Matcher.Options, "/")).MatchString(column)
+		}
+		for _, property := range o.Properties {
+			if text, ok := property.Value.(string); ok && matches && property.ID == "unit" {
+				unit = text
+			}
+		}
+	}
+	return unit
+}
+
+type answer struct {
+	columns []string
+	kinds   []reflect.Type
+	rows    [][]any
+}
+
+func (q ask) run(t *testing.T, conn driver.Conn, v viewer, zone string) answer {
+	t.Helper()
+	sql, err := v.fill(q.sql)
+	require.NoError(t, err, q.title)
+	ctx := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{"session_timezone": zone}))
+	rows, err := conn.Query(ctx, sql)
+	require.NoError(t, err, "%s:\n%s", q.title, sql)
+	defer func() { require.NoError(t, rows.Close()) }()
+	a := answer{columns: rows.Columns()}
+	for _, c := range rows.ColumnTypes() {
+		a.kinds = append(a.kinds, c.ScanType())
+	}
+	for rows.Next() {
+		into := make([]any, len(a.kinds))
+		for i, kind := range a.kinds {
+			into[i] = reflect.New(kind).Interface()
+		}
+		require.NoError(t, rows.Scan(into...))
+		for i := range into {
+			x := reflect.ValueOf(into[i]).Elem()
+			for x.Kind() == reflect.Pointer && !x.IsNil() {
+				x = x.Elem()
+			}
+			into[i] = nil
+			if x.Kind() != reflect.Pointer {
+				into[i] = x.Interface()
+			}
+		}
+		a.rows = append(a.rows, into)
+	}
+	require.NoError(t, rows.Err(), "%s:\n%s", q.title, sql)
+	return a
+}
+
+func fixture(t *testing.T) driver.Conn {
+	t.Helper()
+	store := storetest.Start(t)
+	opts, err := audit.ParseDSN(store.DSN())
+	require.NoError(t, err)
+	conn, err := clickhouse.Open(opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	_, err = audit.Migrate(t.Context(), conn, audit.Options{Database: opts.Auth.Database, Retention: "none"})
+	require.NoError(t, err)
+	raw, err := os.ReadFile("testdata/fixture.sql")
+	require.NoError(t, err)
+	for statement := range strings.SplitSeq(string(raw), ";\n") {
+		if statement = comment.ReplaceAllString(statement, ""); strings.TrimSpace(statement) != "" {
+			require.NoError(t, conn.Exec(t.Context(), statement), statement)
+		}
+	}
+	return conn
+}
+
+var comment = regexp.MustCompile(`(?m)^\s*--.*\n`)
+
+func looking(chosen choice) viewer {
+	return viewer{
+		from: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), to: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC),
+		step: 10 * time.Second, chosen: chosen,
+	}
+}
+
+// chosen is what a reader chose of all, where the dashboard has the variable.
+func (b board) chosen(of choice, one choice) choice {
+	out := choice{}
+	for _, v := range b.Templating.List {
+		out[v.Name] = of[v.Name]
+		if !v.Multi {
+			out[v.Name] = one[v.Name]
+		}
+	}
+	return out
+}
+
+// Every query runs in the engine and answers with rows, whatever is chosen, and
+// whatever zone the session is in.
+func TestQueries(t *testing.T) {
+	conn := fixture(t)
+	one := choice{"agent": "planner", "session": "s1"}
+	everyone := choice{"tenant": all, "project": all, "agent": all, "chain": all}
+	some := choice{
+		"tenant": []string{"acme"}, "project": []string{"alpha", "beta"}, "chain": []string{"C1", "C2"},
+		"agent": []string{"planner", "mailer", "rogue"},
+	}
+	for _, b := range boards(t) {
+		t.Run(b.file, func(t *testing.T) {
+			for _, q := range b.queries() {
+				got := q.run(t, conn, looking(b.chosen(everyone, one)), "UTC")
+				require.NotEmpty(t, got.rows, "%s:\n%s", q.title, q.sql)
+				q.check(t, got)
+				elsewhere := q.run(t, conn, looking(b.chosen(everyone, one)), "America/New_York")
+				assert.Len(t, elsewhere.rows, len(got.rows), "%s: in another zone", q.title)
+				got = q.run(t, conn, looking(b.chosen(some, one)), "UTC")
+				assert.NotEmpty(t, got.rows, "%s, of some:\n%s", q.title, q.sql)
+			}
+		})
+	}
+}
+
+func (q ask) check(t *testing.T, a answer) {
+	t.Helper()
+	switch q.kind {
+	case "variable":
+		assert.Len(t, a.columns, 1, "%s: the first of two would be taken for the value", q.title)
+	case "stat":
+		require.Len(t, a.rows, 1, q.title)
+		require.Len(t, a.columns, 1, q.title)
+		assert.NotNil(t, a.rows[0][0], q.title)
+		assert.NotEqual(t, "0", fmt.Sprint(a.rows[0][0]), "%s: the fixture has some", q.title)
+	case "timeseries":
+		assert.Equal(t, "time", a.columns[0], q.title)
+		assert.True(t, slices.IsSortedFunc(a.rows, func(x, y []any) int { return x[0].(time.Time).Compare(y[0].(time.Time)) }), "%s: in order of time", q.title)
+	}
+	numbers := 0
+	for i, kind := range a.kinds {
+		for kind.Kind() == reflect.Pointer {
+			kind = kind.Elem()
+		}
+		if k := kind.Kind(); k >= reflect.Int && k <= reflect.Float64 {
+			numbers++
+			if q.units != nil && q.kind != "nodeGraph" {
+				assert.NotEmpty(t, q.units(a.columns[i]), "%s: %s has no unit", q.title, a.columns[i])
+			}
+		}
+	}
+	if slices.Contains(numeric, q.kind) {
+		assert.Positive(t, numbers, "%s: nothing to draw", q.title)
+	}
+}
+
+// An arrow from or to a circle that is not there breaks Grafana's panel, and so
+// does an id that is there twice.
+func TestGraph(t *testing.T) {
+	conn := fixture(t)
+	for _, b := range boards(t) {
+		if b.file != "delegation.json" {
+			continue
+		}
+		for name, chosen := range map[string]choice{
+			"all": {"tenant": all, "project": all, "agent": all, "chain": all},
+			"one": {"tenant": all, "project": all, "agent": all, "chain": []string{"C1"}},
+		} {
+			frames := map[string]answer{}
+			for _, q := range b.queries() {
+				if q.kind == "nodeGraph" {
+					frames[q.ref] = q.run(t, conn, looking(chosen), "UTC")
+				}
+			}
+			circles := map[any]string{}
+			for _, row := range frames["nodes"].rows {
+				assert.Empty(t, circles[row[0]], "%s: %s is there twice", name, row[0])
+				circles[row[0]] = fmt.Sprint(row[1])
+			}
+			ids := map[any]bool{}
+			require.Equal(t, []string{"id", "source", "target"}, frames["edges"].columns[:3])
+			var arrows []string
+			for _, row := range frames["edges"].rows {
+				assert.False(t, ids[row[0]], "%s: %s is there twice", name, row[0])
+				ids[row[0]] = true
+				require.NotEmpty(t, circles[row[1]], "%s: from %s", name, row[1])
+				require.NotEmpty(t, circles[row[2]], "%s: to %s", name, row[2])
+				arrows = append(arrows, circles[row[1]]+" > "+circles[row[2]])
+			}
+			want := []string{"planner > reader", "reader > mailer", "planner > helper"}
+			if name == "all" {
+				want = append(want, "(delegator not known) > lost")
+			}
+			assert.ElementsMatch(t, want, arrows, name)
+		}
+	}
+}
+
+// Ids come from spans. One with quotes, backslashes and commas is found, and ends
+// no string.
+func TestStrangeIDs(t *testing.T) {
+	conn := fixture(t)
+	const strange = `o'b\`
+	for _, b := range boards(t) {
+		chosen := b.chosen(
+			choice{"tenant": []string{strange}, "project": []string{strange}, "agent": []string{"planner", strange + ",x"}, "chain": []string{strange}},
+			choice{"agent": strange + ",x", "session": `s\'9`})
+		counts := map[string]any{}
+		for _, q := range b.queries() {
+			got := q.run(t, conn, looking(chosen), "UTC")
+			if q.kind == "stat" {
+				counts[q.title] = got.rows[0][0]
+			}
+		}
+		switch b.file {
+		case "agent.json":
+			assert.Equal(t, uint64(1), counts["Actions"])
+		case "fleet.json":
+			assert.Equal(t, uint64(1), counts["Model calls"])
+		case "session.json":
+			assert.Equal(t, 1.0, counts["Spend"])
+		}
+	}
+}

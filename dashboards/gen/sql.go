@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Moments of the time picker. The macros expand to a time without a zone, which a
+// view would read in the zone of the session; so the zone is said.
+const (
+	from = "toTimeZone($__fromTime_ms, 'UTC')"
+	to   = "toTimeZone($__toTime_ms, 'UTC')"
+	span = "period_start = " + from + ", period_end = " + to
+)
+
+// chosen is what a variable of one value holds. Ids come from spans, so they may
+// hold quotes and backslashes, which no format of Grafana's escapes as ClickHouse
+// wants it; percent-encoded they cannot leave the string.
+func chosen(variable string) string {
+	return "decodeURLComponent('${" + variable + ":percentencode}')"
+}
+
+// among says that the column is among what a variable of several values holds: *
+// for all, else {a,b}. An id with a comma in it is found too, because the text is
+// searched and not split.
+func among(column, variable string) string {
+	text := chosen(variable)
+	return fmt.Sprintf("(%s = '*' OR position(concat(',', trim(BOTH '{}' FROM %s), ','), concat(',', %s, ',')) > 0)", text, text, column)
+}
+
+// words are what the SQL of panels is written with.
+var words = strings.NewReplacer(
+	"@actions", "ev_actions("+span+")",
+	"@runs", "ev_runs("+span+")",
+	"@chains", "ev_chains("+span+")",
+	"@edges", "ev_edges("+span+")",
+	"@findings", "ev_findings("+span+")",
+	"@events", "ev_finding_events("+span+")",
+	"@configs", "ev_config_versions("+span+")",
+	"@session_actions", "ev_session_actions(session = "+chosen("session")+", "+span+")",
+	"@tenant", among("tenant_id", "tenant"),
+	"@project", among("project_id", "project"),
+	"@agents", among("agent_id", "agent"),
+	"@agent", chosen("agent"),
+	"@session", chosen("session"),
+	"@chain", among("chain_id", "chain"),
+	// what is an expense: a roll-up says again what its children say
+	"@call", "(usage_accounting != 'rollup' AND (kind IN ('inference', 'embedding') OR isNotNull(cost_usd)))",
+)
+
+func sql(text string) string { return words.Replace(strings.TrimSpace(text)) }
+
+var (
+	header    = regexp.MustCompile(`(?m)^\s*--.*\n`)
+	parameter = regexp.MustCompile(`\{([a-z_]+):[^}]+\}`)
+)
+
+// library is the folder of evidence queries. What a dashboard shows of them is
+// what the command line answers.
+type library string
+
+// query returns an evidence query with its parameters filled in, and the
+// conditions and the order of the rows that a panel adds.
+func (l library) query(id string, params map[string]string, rest string) (string, error) {
+	raw, err := os.ReadFile(filepath.Join(string(l), id+".sql"))
+	if err != nil {
+		return "", err
+	}
+	all := map[string]string{"period_start": from, "period_end": to}
+	for k, v := range params {
+		all[k] = v
+	}
+	text := header.ReplaceAllString(string(raw), "")
+	var missing []string
+	text = parameter.ReplaceAllStringFunc(text, func(p string) string {
+		name := parameter.FindStringSubmatch(p)[1]
+		value, ok := all[name]
+		if !ok {
+			missing = append(missing, name)
+		}
+		return value
+	})
+	if len(missing) > 0 {
+		return "", fmt.Errorf("%s: no value for %s", id, strings.Join(missing, ", "))
+	}
+	return "SELECT * FROM\n(\n" + strings.TrimSpace(text) + "\n)\n" + sql(rest), nil
+}
