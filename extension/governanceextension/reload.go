@@ -106,7 +106,26 @@ func (e *governor) takeRegistry(files *policyFiles, next *policy.Registry) {
 	if raw, err := json.Marshal(diff); err == nil {
 		f.Extra[attr.ConfigDiff] = string(raw)
 	}
+	if declared := declaredBy(next); len(declared) > 0 {
+		f.Extra[attr.ConfigDeclared] = declared
+	}
 	e.post([]finding.Finding{f})
+}
+
+// maxDeclared bounds how many of the things that a registry allows one finding
+// names.
+const maxDeclared = 20_000
+
+// declaredBy returns what agents may use, as the audit store compares it with what
+// they used.
+func declaredBy(r *policy.Registry) (out []any) {
+	for _, d := range r.Declared() {
+		if len(out) == maxDeclared {
+			break
+		}
+		out = append(out, d.Agent+"\t"+d.Kind+"\t"+d.Pattern)
+	}
+	return out
 }
 
 func versionOf(r *policy.Registry) string {
