@@ -66,19 +66,20 @@ func spansOf(out []chain.Record, n uint64, visit int) []chain.Record {
 	work := func(r, p chain.Ref) chain.Record {
 		return chain.Record{Ref: r, Parent: p.Span, Role: chain.Work, Start: at, End: at + 5}
 	}
+	id := "dlg-" + root.String()[20:32]
 	if visit == 0 {
 		return append(out,
 			work(ids(n, 2, 2), sub), work(ids(n, 2, 3), sub), act(ids(n, 2, 4), sub), act(ids(n, 2, 5), sub),
 			chain.Record{
-				Ref: sub, Role: chain.Opens, Start: at + 2, End: at + 7, Agent: "reader", Run: &chain.Opening{DelegationID: "dlg-4711-0815"},
-				Links: []chain.Link{{To: ask, Type: chain.Delegate, DelegationID: "dlg-4711-0815", Delegator: "front", Scope: []string{"read"}}},
+				Ref: sub, Role: chain.Opens, Start: at + 2, End: at + 7, Agent: "reader", Run: &chain.Opening{DelegationID: id},
+				Links: []chain.Link{{To: ask, Type: chain.Delegate, DelegationID: id, Delegator: "front", Scope: []string{"read"}}},
 			})
 	}
 	return append(out,
 		work(ids(n, 1, 3), root), work(ids(n, 1, 4), root), act(ids(n, 1, 5), root),
 		chain.Record{Ref: ask, Parent: root.Span, Role: chain.Asks, Start: at + 1, End: at + 8, Agent: "reader"},
 		chain.Record{
-			Ref: root, Role: chain.Opens, Start: at, End: at + 9, Agent: "front", Session: "session-0123456789",
+			Ref: root, Role: chain.Opens, Start: at, End: at + 9, Agent: "front", Session: id,
 			Run: &chain.Opening{Stated: chain.Principal{Type: "user", ID: "alice@acme.example", Grade: chain.Declared}},
 		})
 }

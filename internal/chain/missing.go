@@ -59,7 +59,7 @@ func (c *component) lack(what string) {
 func (j *judge) silent() {
 	for k := range j.asks {
 		a := &j.asks[k]
-		if a.used || j.delegates[a.rec.Ref] {
+		if a.used || j.delegates[a.rec.Ref] || a.rec.Role == HandsOver && j.givesBack(a) {
 			continue
 		}
 		c := a.by.comp
@@ -72,6 +72,30 @@ func (j *judge) silent() {
 			j.note(c, a.by, DelegationNotAllowed, a.rec.Ref, "to:"+a.rec.Agent, "to "+a.rec.Agent)
 		}
 	}
+}
+
+// givesBack reports whether a hand-over returns control to an agent above: that
+// delegates nothing.
+func (j *judge) givesBack(a *ask) bool {
+	j.stamp++
+	todo := []*run{a.by}
+	for len(todo) > 0 {
+		q := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if q.stamp == j.stamp {
+			continue
+		}
+		q.stamp = j.stamp
+		if q != a.by && sameName(a.rec.Agent, q.rec) {
+			return true
+		}
+		for _, e := range q.path {
+			if e.from != nil {
+				todo = append(todo, e.from)
+			}
+		}
+	}
+	return false
 }
 
 // unused notes grants that were registered for a chain and that no run presents.
