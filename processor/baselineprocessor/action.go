@@ -39,7 +39,7 @@ func read(item *genai.Item, to *engine.Action) bool {
 	case engine.Model:
 		readModel(item, to)
 	case engine.Tool:
-		to.Tool, to.Operation, to.Resource = a.Tool.Name, a.Tool.Operation, a.Tool.Resource
+		to.Tool, to.Operation = a.Tool.Name, a.Tool.Operation
 		to.Arguments, to.Result = a.Tool.Arguments, a.Tool.Result
 	case engine.Other:
 		to.Prompt = prompt(item)
@@ -82,7 +82,26 @@ func readModel(item *genai.Item, to *engine.Action) {
 	if v, ok := item.Span.Attributes().Get(attr.CostUSD); ok && v.Type() == pcommon.ValueTypeDouble {
 		to.Cost = engine.Known(v.Double())
 	}
-	to.Prompt = prompt(item)
+	to.Prompt, to.Message = prompt(item), message(item)
+}
+
+// messageKeys hold what a model answered.
+var messageKeys = []string{"gen_ai.output.messages", "gen_ai.completion.0.content", "ai.response.text", "llm.output_messages.0.message.content", "output.value"}
+
+// message returns the answer of a model that calls no tool, "" where it is not
+// recorded: to tell whether it repeats.
+func message(item *genai.Item) string {
+	if strings.Contains(item.Action.FinishReason, "tool") {
+		return ""
+	}
+	for _, k := range messageKeys {
+		if v, ok := item.Span.Attributes().Get(k); ok {
+			if s := v.AsString(); s != "" && !strings.Contains(s, "tool_call") {
+				return s[:min(len(s), maxWaitingText)]
+			}
+		}
+	}
+	return ""
 }
 
 // errorOf is the shortest name of what went wrong: a status that was returned

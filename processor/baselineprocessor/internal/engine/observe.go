@@ -101,9 +101,6 @@ func (e *Engine) said(a *Action, s *session) {
 func (e *Engine) count(l *look) {
 	s := l.session
 	s.calls++
-	if l.Failed {
-		s.failed++
-	}
 	if l.Tokens.Known && l.Tokens.V > 0 {
 		s.tokens += l.Tokens.V
 	}

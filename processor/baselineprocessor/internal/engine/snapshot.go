@@ -225,14 +225,10 @@ func (t *toolState) describe(c *codec.Codec) {
 }
 
 func (s *session) describe(c *codec.Codec, e *Engine) {
-	c.Str(&s.tenant)
-	c.Str(&s.project)
-	c.Str(&s.agent)
 	c.U64(&s.agentKey)
 	c.U64(&s.projectKey)
 	c.I64(&s.last)
 	c.U32(&s.calls)
-	c.U32(&s.failed)
 	c.F64(&s.tokens)
 	c.F64(&s.cost)
 	c.U32(&s.modelFails)

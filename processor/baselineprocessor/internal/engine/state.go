@@ -79,23 +79,22 @@ var (
 	countShape   = stats.NewShape(1, 1.25, 10_000)
 )
 
-// session is a live one.
+// session is what one agent does in a live one.
 type session struct {
-	tenant, project, agent string
-	agentKey, projectKey   uint64
-	last                   int64
-	calls, failed          uint32
-	tokens, cost           float64
-	ring                   loop.Ring
-	modelFails             uint32
-	modelSince             int64  // end of the first of them
-	prompts                uint16 // messages of the user that were noted
-	looped                 bool   // a loop was seen
-	novel                  novelty.Session
-	used                   []toolUse
-	models                 []uint32
-	novelMax, effectMax    float32
-	tainted                uint8 // worst severity of what the session's own behaviour led to
+	agentKey, projectKey uint64
+	last                 int64
+	calls                uint32
+	tokens, cost         float64
+	ring                 loop.Ring
+	modelFails           uint32
+	modelSince           int64  // end of the first of them
+	prompts              uint16 // messages of the user that were noted
+	looped               bool   // a loop was seen
+	novel                novelty.Session
+	used                 []toolUse
+	models               []uint32
+	novelMax, effectMax  float32
+	tainted              uint8 // worst severity of what the session's own behaviour led to
 }
 
 // toolUse is what a session did with one tool.
@@ -172,12 +171,14 @@ func argumentKey(tool uint64, argument string) uint64 {
 	return (tool ^ keyOf("argument", argument)) * prime
 }
 
-// sessionOf returns the live session of an action, or nil where it names none.
+// sessionOf returns what an agent does in the live session of an action, or nil
+// where it names neither. Agents that share a session are compared each with
+// itself.
 func (e *Engine) sessionOf(a *Action) *session {
-	if a.Session == "" {
+	if a.Session == "" || a.Agent == "" {
 		return nil
 	}
-	k := keyOf("session", a.Tenant, a.Project, a.Session)
+	k := keyOf("session", a.Tenant, a.Project, a.Session, a.Agent)
 	n := e.sessions.get(k)
 	if n == nil {
 		for e.sessions.len() >= max(1, e.opt.Limits.Sessions) {
@@ -185,14 +186,10 @@ func (e *Engine) sessionOf(a *Action) *session {
 			e.end(e.sessions.oldest())
 		}
 		n = e.sessions.add(k)
-		n.v.tenant, n.v.project = clone(a.Tenant), clone(a.Project)
+		n.v.agentKey, n.v.projectKey = keyOf("agent", a.Tenant, a.Project, a.Agent), keyOf("project", a.Tenant, a.Project)
 	}
 	s := &n.v
 	s.last = max(s.last, a.End.UnixNano())
-	if s.agent == "" && a.Agent != "" {
-		s.agent = clone(a.Agent)
-		s.agentKey, s.projectKey = keyOf("agent", a.Tenant, a.Project, a.Agent), keyOf("project", a.Tenant, a.Project)
-	}
 	return s
 }
 
