@@ -37,6 +37,9 @@ type Question struct {
 	CallID, DelegationID, ApprovalID string
 	// PrincipalVia says how the principal is known, as in "oauth:sub".
 	PrincipalVia string
+	// Estimate is what the asker expects it to cost, in ledger units of USD; 0 is
+	// not known.
+	Estimate ledger.Sum
 	// Obligations the asker can carry out; nil is all of ours.
 	Obligations []string
 	// Batch is the id of the batch that it is part of.

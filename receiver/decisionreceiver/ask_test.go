@@ -476,3 +476,33 @@ func sha256Hex(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
+
+// However many ask at once, the calls of a budget are given once each.
+func TestConcurrentBudget(t *testing.T) {
+	const limit, askers = 10, 64
+	r := startWith(t, `
+apiVersion: spanwarden/v1alpha1
+kind: AgentPermissions
+metadata: {name: teller}
+spec:
+  agent: {id: teller, match: [{subject: "agent:teller"}]}
+  owner: "user:carol@acme.example"
+  mode: enforce
+  allow: [{id: look, tool: look}]
+  budgets: [{kind: tool_calls, limit: 10, per: day, on_exceed: deny}]
+`, consumertest.NewNop(), open)
+	allowed := atomic.Int64{}
+	var all sync.WaitGroup
+	for range askers {
+		all.Go(func() {
+			a := evaluate(t, "http://"+r.address, question("teller", "look", `{}`))
+			if a.Decision {
+				allowed.Add(1)
+			} else {
+				assert.Equal(t, "budget_exceeded", a.Context.Reason)
+			}
+		})
+	}
+	all.Wait()
+	assert.EqualValues(t, limit, allowed.Load())
+}

@@ -35,6 +35,10 @@ type Config struct {
 	Evidence Evidence `mapstructure:"evidence"`
 	// EvidenceTimeout is how long an answer waits for the pipeline. Default 1s.
 	EvidenceTimeout time.Duration `mapstructure:"evidence_timeout"`
+	// ReservationTTL is how long an allowed action holds its call, or the cost its
+	// asker expects, against budgets until its span is charged. 0 holds nothing.
+	// Default 1m.
+	ReservationTTL time.Duration `mapstructure:"reservation_ttl"`
 	// Digest keys the digests of what was asked.
 	Digest DigestConfig `mapstructure:"digest"`
 	// RateLimit bounds each caller.
@@ -127,13 +131,16 @@ type LimitsConfig struct {
 	// Decisions is how many records GET /v1/decisions/{id} still knows, Approvals
 	// how many questions wait for a person, Grants how many delegations are kept,
 	// Calls how many tool calls and sub-agents are remembered between hooks; the
-	// oldest go first. Rules is how many rules with a rate are counted; a rule
+	// oldest go first. Reservations is how many budgets' keys hold reservations; one
+	// beyond that is judged by what was charged. Rules is how many rules with a rate are counted; a rule
 	// beyond that is never allowed. Defaults 10000 each.
 	Decisions int `mapstructure:"decisions"`
 	Approvals int `mapstructure:"approvals"`
 	Grants    int `mapstructure:"grants"`
 	Calls     int `mapstructure:"calls"`
 	Rules     int `mapstructure:"rules"`
+
+	Reservations int `mapstructure:"reservations"`
 
 	_ struct{}
 }
@@ -230,6 +237,9 @@ func (c *Config) Validate() error {
 	if c.EvidenceTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("evidence_timeout: must be positive, not %s", c.EvidenceTimeout))
 	}
+	if c.ReservationTTL < 0 {
+		errs = append(errs, fmt.Errorf("reservation_ttl: must not be negative, not %s", c.ReservationTTL))
+	}
 	if c.ClaudeCode.Agent == "" {
 		errs = append(errs, errors.New("claude_code::agent: is empty"))
 	}
@@ -255,7 +265,7 @@ func (l *LimitsConfig) validate() error {
 		n   int
 	}{
 		{"queue", l.Queue}, {"group", l.Group}, {"decisions", l.Decisions}, {"approvals", l.Approvals},
-		{"grants", l.Grants}, {"calls", l.Calls}, {"rules", l.Rules},
+		{"grants", l.Grants}, {"calls", l.Calls}, {"rules", l.Rules}, {"reservations", l.Reservations},
 	} {
 		if x.n <= 0 {
 			errs = append(errs, fmt.Errorf("limits::%s: must be positive, not %d", x.key, x.n))

@@ -36,6 +36,7 @@ type engine struct {
 	grants   *decision.Grants
 
 	mu        sync.Mutex
+	reserved  *decision.Reservations
 	rates     *decision.Rates
 	approvals *decision.Approvals
 	since     time.Time        // when the registry's version was first seen
@@ -50,7 +51,8 @@ func newEngine(cfg *Config, gov policies.Registry, version string, log *evidence
 	}
 	return &engine{
 		gov: gov, digest: decision.NewDigester(cfg.Digest.KeyID, key), engine: version, tenant: cfg.Tenant, now: time.Now, log: log, tel: tel,
-		rates: decision.NewRates(cfg.Limits.Rules), approvals: decision.NewApprovals(cfg.Limits.Approvals),
+		reserved: decision.NewReservations(cfg.ReservationTTL, cfg.Limits.Reservations),
+		rates:    decision.NewRates(cfg.Limits.Rules), approvals: decision.NewApprovals(cfg.Limits.Approvals),
 		grants: decision.NewGrants(cfg.Limits.Grants),
 	}
 }
@@ -105,8 +107,8 @@ func (e *engine) decide(q *decision.Question, by string) *decision.Record {
 	rec := &decision.Record{ID: e.newID(at), Batch: q.Batch, At: at, Question: q, Engine: e.engine, RequestedBy: by}
 	b, reg := e.judge(q, rec)
 	rec.Agent, rec.AgentGrade, rec.AgentBy = q.Scopes.Agent, q.Request.Actor.Grade, b.By
-	if rule := rec.Outcome.Policy.Rule; rec.Outcome.Effect == decision.Allow && rule != nil && rule.Rate().Max > 0 && !e.take(rule, at) {
-		rec.Outcome = rec.Outcome.RateExceeded()
+	if rec.Outcome.Effect == decision.Allow {
+		e.take(rec)
 	}
 	if reg != nil {
 		rec.PolicyVersion = reg.Version()
@@ -208,10 +210,24 @@ func (e *engine) halts(s *ledger.Scopes, a *policy.Agent, f *decision.Facts) {
 	}
 }
 
-func (e *engine) take(rule *policy.Rule, at time.Time) bool {
+// take uses up what the action takes: of its budgets, and of its rule's rate.
+// Others may have taken the last since it was judged.
+func (e *engine) take(rec *decision.Record) {
+	o, q := &rec.Outcome, rec.Question
+	_, operation, _ := q.Request.Resolved()
+	rule := o.Policy.Rule
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.rates.Take(rule.Agent().ID(), rule.ID(), rule.Rate().Max, rule.Rate().Per, at)
+	if b := e.reserved.Take(rec.Balances, operation, q.Estimate, rec.At); b != nil {
+		*o = o.Exceeded(b)
+		return
+	}
+	if rule == nil || rule.Rate().Max == 0 {
+		return
+	}
+	if !e.rates.Take(rule.Agent().ID(), rule.ID(), rule.Rate().Max, rule.Rate().Per, rec.At) {
+		*o = o.RateExceeded()
+	}
 }
 
 // pend remembers a question for a person.

@@ -36,11 +36,11 @@ func createDefaultConfig() component.Config {
 	grpc.NetAddr.Endpoint = "127.0.0.1:4321"
 	grpc.MaxRecvMsgSizeMiB = 2 // a body of 1 MiB and what is around it
 	return &Config{
-		HTTP: http, GRPC: configoptional.Default(grpc), Evidence: EvidenceRequired, EvidenceTimeout: time.Second,
+		HTTP: http, GRPC: configoptional.Default(grpc), Evidence: EvidenceRequired, EvidenceTimeout: time.Second, ReservationTTL: time.Minute,
 		RateLimit: RateLimitConfig{PerSecond: 10_000, Burst: 20_000, Callers: defaultLimit},
 		Limits: LimitsConfig{
 			Queue: defaultLimit, Group: 512, Decisions: defaultLimit, Approvals: defaultLimit, Grants: defaultLimit,
-			Calls: defaultLimit, Rules: defaultLimit,
+			Calls: defaultLimit, Rules: defaultLimit, Reservations: defaultLimit,
 		},
 		AuthZEN:    AuthZENConfig{Verbosity: VerbosityRule},
 		ClaudeCode: ClaudeCodeConfig{Agent: "claude-code", OnError: OnErrorDeny, Verbosity: VerbosityCode},

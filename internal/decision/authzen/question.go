@@ -2,6 +2,7 @@ package authzen
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"maps"
 	"strings"
 
@@ -42,12 +43,27 @@ func (e *Evaluation) Question(o Options) *decision.Question {
 	if list, ok := c["supported_obligations"].([]any); ok {
 		q.Obligations = texts(list)
 	}
+	q.Estimate = usd(c["estimated_cost_usd"])
 	q.Trace, q.Span = Trace(text(c, "trace_id"), text(c, "span_id"))
 	q.Scopes = ledger.Scopes{
 		Tenant: o.Tenant, Project: text(c, "project_id"), Session: r.Session, Principal: r.Principal.ID,
 		Root: text(c, "chain_id"), Run: text(c, "run_id"), Ancestors: q.Scopes.Ancestors,
 	}
 	return q
+}
+
+// usd reads an amount of money; what is none is 0.
+func usd(v any) ledger.Sum {
+	n, ok := v.(json.Number)
+	if !ok {
+		return ledger.Sum{}
+	}
+	f, err := n.Float64()
+	const most = 1e6 // USD for one action
+	if err != nil || f <= 0 || f > most {
+		return ledger.Sum{}
+	}
+	return ledger.SumOf(uint64(f * ledger.USD.Scale()))
 }
 
 // who reads actor and principal.
