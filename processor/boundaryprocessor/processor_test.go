@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processortest"
 	"go.opentelemetry.io/otel/attribute"
@@ -53,14 +56,87 @@ func TestWithoutRegistry(t *testing.T) {
 	}
 }
 
-// A span without a time cannot be held against the version of any.
-func TestWithoutTime(t *testing.T) {
-	p := start(t, &registry{history: standard(t)}, nil)
-	td := build([]spanSpec{run})
-	eachSpan([]ptrace.Traces{td}, func(s ptrace.Span) { s.SetStartTimestamp(0); s.SetEndTimestamp(0) })
-	require.NoError(t, p.ConsumeTraces(t.Context(), td))
+// A span without a time cannot be held against the version of any; one with a
+// time that cannot be does not get away.
+func TestOddTimes(t *testing.T) {
+	at := pcommon.NewTimestampFromTime(noon)
+	for _, test := range []struct {
+		start, end pcommon.Timestamp
+		verdict    string
+		found      int
+	}{
+		{0, 0, "not_evaluated", 0},
+		{math.MaxUint64, math.MaxUint64, "not_evaluated", 0},
+		{0, at, "violation", 1},
+		{at, 0, "violation", 1},
+		{at, math.MaxUint64, "violation", 1},
+		{at, at - 1, "violation", 1},
+		{1, 1, "violation", 1},
+		{1 << 62, 1 << 62, "violation", 1},
+	} {
+		p := start(t, &registry{history: standard(t)}, nil)
+		td := build([]spanSpec{{ID: 1, Agent: "support", Tool: "delete_customer"}})
+		eachSpan([]ptrace.Traces{td}, func(s ptrace.Span) { s.SetStartTimestamp(test.start); s.SetEndTimestamp(test.end) })
+		require.NoError(t, p.ConsumeTraces(t.Context(), td))
+		require.NoError(t, p.Shutdown(t.Context()))
+		got := collect(t, p.sink.AllTraces())
+		assert.Equal(t, test.verdict, got.spans[1].Verdict, "%+v", test)
+		assert.Len(t, got.findings, test.found, "%+v", test)
+		if test.found == 0 {
+			assert.Equal(t, []string{"time"}, got.spans[1].Missing)
+		}
+	}
+}
+
+// What the version in force said has been forgotten: nothing is judged by another.
+func TestForgottenVersions(t *testing.T) {
+	text := string(readFile(t, "testdata/registry.yaml"))
+	h := policy.NewHistory(1).Add(loaded, load(t, text)).Add(noon.Add(time.Hour), load(t, strings.ReplaceAll(text, "carol", "dave")))
+	p := start(t, &registry{history: h}, nil)
+	require.NoError(t, p.ConsumeTraces(t.Context(), build([]spanSpec{run, {ID: 2, Agent: "support", Tool: "delete_customer", At: 2 * time.Hour}})))
 	require.NoError(t, p.Shutdown(t.Context()))
-	assert.Equal(t, verdictSpec{Verdict: "not_evaluated", Missing: []string{"time"}}, collect(t, p.sink.AllTraces()).spans[1])
+	got := collect(t, p.sink.AllTraces())
+	assert.Equal(t, verdictSpec{Verdict: "not_evaluated", Missing: []string{"registry"}}, got.spans[1])
+	assert.Equal(t, "violation", got.spans[2].Verdict)
+}
+
+// Whatever arrives: each action has one verdict of the four, what was missing
+// stands beside not_evaluated alone, and no action is accused that is not refused.
+func FuzzConsume(f *testing.F) {
+	seeds := [][]spanSpec{{run, listing, deletion}, trace(rand.New(rand.NewPCG(3, 7))), {{ID: 1, Agent: "trial", Args: "{", Attrs: map[string]any{
+		attr.BoundaryVerdict: 1, attr.ChainDepth: "x", attr.AgentAncestors: "a", "spanwarden.data.classes": 5, "gen_ai.agent.version": []any{1},
+	}}}}
+	for _, specs := range seeds {
+		raw, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(build(specs))
+		require.NoError(f, err)
+		f.Add(raw)
+	}
+	h := standard(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(raw)
+		if err != nil || td.SpanCount() == 0 {
+			t.Skip("no spans")
+		}
+		eachSpan([]ptrace.Traces{td}, func(s ptrace.Span) { s.Events().RemoveIf(func(ptrace.SpanEvent) bool { return true }) })
+		p := start(t, &registry{history: h}, nil)
+		require.NoError(t, p.ConsumeTraces(t.Context(), td))
+		eachSpan(p.sink.AllTraces(), func(s ptrace.Span) {
+			v := verdictOf(s.Attributes())
+			found, refused := finding.FromSpan(s)
+			require.Empty(t, refused)
+			switch v.Verdict {
+			case "violation":
+				require.NotEmpty(t, v.Reason)
+			case "unregistered":
+			case "respected", "not_evaluated", "":
+				require.Empty(t, found)
+			default:
+				require.Fail(t, "no verdict", v.Verdict)
+			}
+			require.Equal(t, v.Verdict == "not_evaluated", len(v.Missing) > 0)
+		})
+		require.NoError(t, p.Shutdown(t.Context()))
+	})
 }
 
 func TestMissingExtensionStopsTheStart(t *testing.T) {

@@ -74,6 +74,9 @@ func (r *reader) read(item *genai.Item) *judge.Facts {
 		Attr: r.attr, Tool: a.Tool.Name, Operation: a.Tool.Operation, Resource: a.Tool.Resource,
 		Final: item.Span.ParentSpanID().IsEmpty(),
 	}
+	if f.Start.IsZero() {
+		f.Start = f.End
+	}
 	f.ID = item.ActionID()
 	r.workload()
 	r.scan()
@@ -99,9 +102,10 @@ func (r *reader) read(item *genai.Item) *judge.Facts {
 	return f
 }
 
-// moment is zero where the span says nothing.
+// moment is zero where the span says nothing, or a time that no clock shows.
 func moment(t pcommon.Timestamp) time.Time {
-	if t == 0 {
+	const end = 9_214_646_400 * 1_000_000_000 // the year 2262: beyond, times wrap around
+	if t == 0 || t >= end {
 		return time.Time{}
 	}
 	return t.AsTime()
