@@ -153,6 +153,7 @@ type Engine struct {
 	seen      ids
 	now       int64 // latest end of an action, or Tick, in ns since 1970
 	out       []Alert
+	look      look // scratch of one Observe
 	projects  map[string]*Tuning
 	// quietUntil is before when no incident can be over.
 	quietUntil int64

@@ -34,7 +34,8 @@ func (e *Engine) Observe(a *Action) Result {
 	}
 	e.stats.Actions++
 	e.advance(a.End.UnixNano())
-	s := e.sessionOf(a)
+	k := keysOf(a)
+	s := e.sessionOf(a, k)
 	if s != nil {
 		e.said(a, s)
 	}
@@ -45,31 +46,32 @@ func (e *Engine) Observe(a *Action) Result {
 		e.stats.Unattributed++
 		return Result{Alerts: e.out}
 	}
-	l := look{Action: a, session: s, second: a.End.Unix(), maturity: 1, tuning: e.tuning(a.Project)}
-	l.project, _ = e.projectOf(a)
-	l.agent, _ = e.agentOf(a)
+	l := &e.look
+	*l = look{Action: a, session: s, second: a.End.Unix(), maturity: 1, tuning: e.tuning(a.Project)}
+	l.project, l.agent = e.projectOf(k.project), e.agentOf(k.agent)
 	if a.Kind == Tool {
-		l.tool, l.toolKey = e.toolOf(a)
+		l.tool, l.toolKey = e.toolOf(k.tool), k.tool
 		l.toolHash = uint32(e.opt.Key.Sum(a.Tool))
 	}
 	if s != nil {
-		e.count(&l)
-		e.loops(&l)
-		e.sessionLevels(&l)
+		e.count(l)
+		e.loops(l)
+		e.sessionLevels(l)
 	}
-	e.rates(&l)
-	e.errors(&l)
-	e.numbers(&l)
+	e.rates(l)
+	e.errors(l)
+	e.numbers(l)
 	if a.Kind == Tool {
-		e.novel(&l)
-		e.mixOf(&l)
+		e.novel(l)
+		e.mixOf(l)
 	} else {
-		e.model(&l)
+		e.model(l)
 	}
 	r := Result{Alerts: e.out}
 	if l.asked {
 		r.Maturity = Known(l.maturity)
 	}
+	*l = look{} // nothing of the caller's is kept
 	return r
 }
 

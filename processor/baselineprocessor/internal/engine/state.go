@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/drift"
@@ -126,12 +127,36 @@ const prime = 0x9e3779b97f4a7c15
 // keyOf hashes a path without joining its parts into a new string.
 func keyOf(parts ...string) uint64 {
 	h := uint64(len(parts)) * prime
-	for _, p := range parts {
-		h = (h ^ uint64(len(p))) * prime
-		for i := range len(p) {
-			h = (h ^ uint64(p[i])) * prime
-		}
-		h ^= h >> 29
+	for i, p := range parts {
+		h = under(h, uint64(i), p)
+	}
+	return h
+}
+
+// keys are the hashes that an action is kept under. All of an agent's begin with
+// the same hash, which is computed once.
+type keys struct{ project, agent, tool, session uint64 }
+
+func keysOf(a *Action) keys {
+	k := keys{project: keyOf(a.Tenant, a.Project)}
+	k.agent = under(k.project, 1, a.Agent)
+	k.session = under(k.agent, 2, a.Session)
+	if a.Kind == Tool {
+		k.tool = under(k.agent, 3, a.Tool)
+	}
+	return k
+}
+
+// under hashes a name that belongs to what a hash stands for.
+func under(h, kind uint64, name string) uint64 {
+	h = (h ^ kind ^ uint64(len(name))<<8) * prime
+	for len(name) >= 8 {
+		h = (h ^ binary.LittleEndian.Uint64([]byte(name[:8]))) * prime
+		h ^= h >> 32
+		name = name[8:]
+	}
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * prime
 	}
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
@@ -152,41 +177,35 @@ func (e *Engine) key(k uint64, fill func(*entry)) *entry {
 	return &n.v
 }
 
-func (e *Engine) projectOf(a *Action) (*projectState, uint64) {
-	k := keyOf("project", a.Tenant, a.Project)
-	return e.key(k, func(v *entry) { v.project = &projectState{} }).project, k
+func (e *Engine) projectOf(k uint64) *projectState {
+	return e.key(k, func(v *entry) { v.project = &projectState{} }).project
 }
 
-func (e *Engine) agentOf(a *Action) (*agentState, uint64) {
-	k := keyOf("agent", a.Tenant, a.Project, a.Agent)
-	return e.key(k, func(v *entry) { v.agent = &agentState{} }).agent, k
+func (e *Engine) agentOf(k uint64) *agentState {
+	return e.key(k, func(v *entry) { v.agent = &agentState{} }).agent
 }
 
-func (e *Engine) toolOf(a *Action) (*toolState, uint64) {
-	k := keyOf("tool", a.Tenant, a.Project, a.Agent, a.Tool)
-	return e.key(k, func(v *entry) { v.tool = &toolState{} }).tool, k
+func (e *Engine) toolOf(k uint64) *toolState {
+	return e.key(k, func(v *entry) { v.tool = &toolState{} }).tool
 }
 
-func argumentKey(tool uint64, argument string) uint64 {
-	return (tool ^ keyOf("argument", argument)) * prime
-}
+func argumentKey(tool uint64, argument string) uint64 { return under(tool, 4, argument) }
 
 // sessionOf returns what an agent does in the live session of an action, or nil
 // where it names neither. Agents that share a session are compared each with
 // itself.
-func (e *Engine) sessionOf(a *Action) *session {
+func (e *Engine) sessionOf(a *Action, k keys) *session {
 	if a.Session == "" || a.Agent == "" {
 		return nil
 	}
-	k := keyOf("session", a.Tenant, a.Project, a.Session, a.Agent)
-	n := e.sessions.get(k)
+	n := e.sessions.get(k.session)
 	if n == nil {
 		for e.sessions.len() >= max(1, e.opt.Limits.Sessions) {
 			e.stats.SessionsEvicted++
 			e.end(e.sessions.oldest())
 		}
-		n = e.sessions.add(k)
-		n.v.agentKey, n.v.projectKey = keyOf("agent", a.Tenant, a.Project, a.Agent), keyOf("project", a.Tenant, a.Project)
+		n = e.sessions.add(k.session)
+		n.v.agentKey, n.v.projectKey = k.agent, k.project
 	}
 	s := &n.v
 	s.last = max(s.last, a.End.UnixNano())
