@@ -268,16 +268,26 @@ func (d *dec) record(r *Record, run *Opening, act *Act) {
 }
 
 func (d *dec) opening(o *Opening) {
+	*o = Opening{}
 	for _, p := range [...]*string{&o.Name, &o.Version, &o.Instance, &o.Workload, &o.ChainID, &o.DelegationID, &o.Credential, &o.Token} {
-		*p = d.s()
+		if s := d.s(); s != "" {
+			*p = s
+		}
 	}
-	o.Verified, o.Stated, o.Weak, o.Platform = d.principal(), d.principal(), d.principal(), d.principal()
+	for _, p := range [...]*Principal{&o.Verified, &o.Stated, &o.Weak, &o.Platform} {
+		if v := d.principal(); v.ID != "" {
+			*p = v
+		}
+	}
 	o.Dropped, o.Sampled = uint32(d.u()), d.bit()
 }
 
 func (d *dec) act(a *Act) {
+	*a = Act{}
 	for _, p := range [...]*string{&a.Tool, &a.Operation, &a.Resource, &a.Args, &a.CallID, &a.Purpose, &a.DelegationID, &a.ApprovalID, &a.DecisionID} {
-		*p = d.s()
+		if s := d.s(); s != "" {
+			*p = s
+		}
 	}
 	a.Data = d.list()
 }
