@@ -133,10 +133,14 @@ func clean(offsets []float64, keep, width float64, seed uint64) {
 		runs = 1
 	}
 	judged, fired, found := 0, 0, 0
+	rules := map[string]int{}
 	for t := range runs {
 		counts := bins(offsets, keep, width, rand.New(rand.NewPCG(seed, uint64(t))))
 		got := alerts(counts)
 		fired += len(got)
+		for _, rule := range got {
+			rules[rule]++
+		}
 		found += incidents(got, len(counts), width)
 		judged += len(counts) - int(kernels.RateDefaults().Warm)
 	}
@@ -146,6 +150,9 @@ func clean(offsets []float64, keep, width float64, seed uint64) {
 	}
 	days := float64(judged) * width / 86_400
 	fmt.Printf("kept %.2f clean: %d bins that fire, %d findings in %.2f days: %.2f and %.2f a day", keep, fired, found, days, float64(fired)/days, float64(found)/days)
+	if fired > 0 {
+		fmt.Printf(", by rule %v", rules)
+	}
 	if runs > 1 {
 		fmt.Printf(" (%d thinnings of one stream)", runs)
 	}
