@@ -94,13 +94,18 @@ func (e *Engine) unindex(t *trace, rec *Record) {
 	if rec.Run != nil {
 		e.dropIdentity(rec)
 	}
-	for k := range rec.Links {
-		l := &rec.Links[k]
-		if o := e.traces[l.To.Trace]; o != nil {
+	unwatch := func(r Ref) {
+		if o := e.traces[r.Trace]; o != nil {
 			if i := slices.Index(o.watchers, t); i >= 0 {
 				o.watchers = slices.Delete(o.watchers, i, i+1)
 			}
 		}
+	}
+	for k := range rec.Links {
+		unwatch(rec.Links[k].To)
+	}
+	for _, h := range rec.Hints {
+		unwatch(h.To)
 	}
 }
 
