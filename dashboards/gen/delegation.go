@@ -59,7 +59,6 @@ FROM
             (target, if(delegatee_id != '', toString(delegatee_id), '(nobody yet)'))]) AS e
         FROM edges
     )
-    ORDER BY place
 )
 WHERE id NOT IN (SELECT concat(tenant_id, '/', run_id) FROM runs) OR place = 0
 GROUP BY id ORDER BY id`
