@@ -222,11 +222,11 @@ func chainOf(ctx context.Context, conn driver.Conn, session string) (id string, 
 }
 
 func flags(params map[string]string) string {
-	text := ""
-	for k, v := range params {
-		text += " --param " + k + "=" + v
+	var text strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(params)) {
+		text.WriteString(" --param " + k + "=" + params[k])
 	}
-	return text
+	return text.String()
 }
 
 // startAlertmanager reports whether there is one. Without it the demo goes on:

@@ -19,10 +19,9 @@ type book struct {
 	open   *openCharges
 	proved *proved
 
-	budgets   budgetSource // of the budgets in force
-	entry     []byte       // the journal entry being written
-	replaying bool
-	loadErr   error // of an idle key that could not be read
+	budgets budgetSource // of the budgets in force
+	entry   []byte       // the journal entry being written
+	loadErr error        // of an idle key that could not be read
 }
 
 func newBook(limits LimitsConfig) *book {
@@ -65,14 +64,14 @@ func (b *book) charge(c *governance.Charge) governance.Verdict {
 }
 
 // attribute completes one charge.
-func (b *book) attribute(l *governance.Late) ([]finding.Finding, bool) {
+func (b *book) attribute(l *governance.Late) []finding.Finding {
 	c, late, ok := b.open.complete(l)
 	if !ok {
-		return nil, false
+		return nil
 	}
 	b.entry = appendLate(b.entry, l)
 	r := b.ledger.Settle(&c.Charge, late)
-	return b.findings(r.Events, c), true
+	return b.findings(r.Events, c)
 }
 
 func (b *book) findings(events []ledger.Event, c *governance.Charge) []finding.Finding {

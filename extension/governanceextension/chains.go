@@ -37,7 +37,7 @@ type chains struct {
 
 func newChains(cfg *Config) *chains {
 	c := &chains{rights: policyrights.New(policy.History{})}
-	var rights chain.Rights = chain.NoRegistry
+	rights := chain.NoRegistry
 	if cfg.Registry != "" {
 		rights = c.rights
 	}

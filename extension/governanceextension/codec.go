@@ -125,7 +125,10 @@ func (b *book) replay(entry []byte) error {
 		case recordHalt:
 			return decode(body, func(r *haltRecord) error { _, _, err := b.halt(r.Order, r.At); return unlessDone(err) })
 		case recordRelease:
-			return decode(body, func(r *releaseRecord) error { _, _, err := b.release(r.ID, r.By, r.Reason, r.At); return unlessDone(err) })
+			return decode(body, func(r *releaseRecord) error {
+				_, _, err := b.release(r.ID, r.By, r.Reason, r.At)
+				return unlessDone(err)
+			})
 		default:
 			return fmt.Errorf("%w: unknown kind %q", errRecord, kind)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -194,17 +195,17 @@ func TestRetryRepeatsFindings(t *testing.T) {
 func state(e *governor) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := ""
+	var out strings.Builder
 	for _, key := range []string{"a", "b", "c", "d"} {
 		spend, _ := e.book.ledger.Spend(ledger.Session, "acme", key)
-		out += fmt.Sprintf("%s %+v\n", key, spend)
+		fmt.Fprintf(&out, "%s %+v\n", key, spend)
 	}
 	spend, _ := e.book.ledger.Spend(ledger.Agent, "acme", "bot")
-	out += fmt.Sprintf("bot %+v\n", spend)
+	fmt.Fprintf(&out, "bot %+v\n", spend)
 	for _, h := range e.book.ledger.Halts() {
-		out += h.ID() + "\n"
+		out.WriteString(h.ID() + "\n")
 	}
-	return out
+	return out.String()
 }
 
 // The ledger ends the same to the last unit however often the collector is
@@ -213,10 +214,10 @@ func TestKilledAtRandom(t *testing.T) {
 	file := budgetFile(t, sessionCap)
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		var batches [][]governance.Charge
+		batches := make([][]governance.Charge, 0, 40)
 		n := 0
 		for range 40 {
-			var batch []governance.Charge
+			batch := make([]governance.Charge, 0, 8)
 			for range 1 + rng.IntN(8) {
 				n++
 				c := call(n, []string{"a", "b", "c", "d"}[rng.IntN(4)], time.Duration(n)*time.Second, rng.Uint64N(3_000_000))

@@ -1,6 +1,8 @@
 package governanceextension
 
 import (
+	"slices"
+
 	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/ledger"
 )
@@ -26,7 +28,7 @@ func (p *proved) of(id ledger.ID, fresh []finding.Finding) []finding.Finding {
 	if len(fresh) == 0 {
 		return known
 	}
-	all := append(known[:len(known):len(known)], fresh...)
+	all := slices.Concat(known, fresh) // known has left already
 	p.byID[id] = all
 	if again {
 		return all

@@ -2,6 +2,7 @@ package governanceextension
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -44,7 +45,7 @@ func (e *governor) Charge(ctx context.Context, charges []governance.Charge, verd
 	for i := range charges {
 		v := &verdicts[first+i]
 		if f, ok := e.afterHalt(&charges[i]); ok {
-			v.Findings = append(v.Findings[:len(v.Findings):len(v.Findings)], f)
+			v.Findings = append(slices.Clip(v.Findings), f)
 		}
 		marks = append(marks, marksOf(v.Findings)...)
 	}
@@ -108,8 +109,7 @@ func (e *governor) Attribute(ctx context.Context, late []governance.Late) ([]fin
 	}
 	var out []finding.Finding
 	for i := range late {
-		found, _ := e.book.attribute(&late[i])
-		out = append(out, found...)
+		out = append(out, e.book.attribute(&late[i])...)
 	}
 	return out, e.commit(ctx)
 }

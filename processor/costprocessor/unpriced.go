@@ -4,12 +4,13 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap"
+
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/genai"
 	"github.com/spanwarden/spanwarden/internal/pricing"
-	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.uber.org/zap"
 )
 
 // maxUnpriced bounds how many causes of a day are remembered. When it is full

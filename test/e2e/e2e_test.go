@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func newStackWith(t *testing.T, opts stack.Options) *stack.Stack {
 	abs, err := filepath.Abs(bin)
 	require.NoError(t, err)
 	opts.Bin, opts.Config, opts.State = abs, config, t.TempDir()
-	opts.Overrides = append(quickRetries[:len(quickRetries):len(quickRetries)], opts.Overrides...)
+	opts.Overrides = slices.Concat(quickRetries, opts.Overrides)
 	st, err := stack.New(opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, st.Stop()) })
