@@ -55,7 +55,9 @@ func (e *Engine) forget(g *group) {
 		e.spans -= len(t.nodes)
 		for i := range t.nodes {
 			if t.nodes[i].size > 0 {
-				e.unindex(t, e.peek(t, int32(i)))
+				rec := e.peek(t, int32(i))
+				e.unindex(t, rec)
+				e.unwatch(t, rec)
 			}
 		}
 	}
@@ -94,7 +96,11 @@ func (e *Engine) unindex(t *trace, rec *Record) {
 	if rec.Run != nil {
 		e.dropIdentity(rec)
 	}
-	unwatch := func(r Ref) {
+}
+
+// unwatch stops a trace that goes from looking into those its record refers to.
+func (e *Engine) unwatch(t *trace, rec *Record) {
+	drop := func(r Ref) {
 		if o := e.traces[r.Trace]; o != nil {
 			if i := slices.Index(o.watchers, t); i >= 0 {
 				o.watchers = slices.Delete(o.watchers, i, i+1)
@@ -102,10 +108,10 @@ func (e *Engine) unindex(t *trace, rec *Record) {
 		}
 	}
 	for k := range rec.Links {
-		unwatch(rec.Links[k].To)
+		drop(rec.Links[k].To)
 	}
 	for _, h := range rec.Hints {
-		unwatch(h.To)
+		drop(h.To)
 	}
 }
 
