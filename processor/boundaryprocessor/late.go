@@ -220,14 +220,14 @@ func (p *boundaryProcessor) tick(ctx context.Context) {
 	p.mu.Lock()
 	var halts []haltOrder
 	p.waiting.Tick(time.Now(), func(_ pending.ID, x *waiting) { halts = append(halts, p.ripe(t, h, x)...) })
-	stats := p.waiting.Stats
+	evicted, dropped := p.waiting.Stats.Evicted, p.dropped
 	p.mu.Unlock()
 	p.daily.mu.Lock()
 	forgot := p.daily.forgot
 	p.daily.mu.Unlock()
 	uses := p.uses.stats()
 	p.counts.record(ctx, t)
-	p.counts.limits(ctx, [4]int{stats.Evicted, uses.Dropped, uses.Evicted, forgot})
+	p.counts.limits(ctx, [5]int{evicted, uses.Dropped, uses.Evicted, forgot, dropped})
 	if err := p.orderAll(ctx, halts); err != nil {
 		p.log.Error("a halt could not be ordered", errField(err))
 	}
@@ -251,14 +251,7 @@ func (p *boundaryProcessor) ripe(t *tally, h policy.History, x *waiting) []haltO
 	return haltsOf(&x.told, x.facts, span)
 }
 
-// maxUnsent bounds settle spans that nobody takes; the oldest go first.
-const maxUnsent = 10_000
-
 func (p *boundaryProcessor) settleSpan(x *waiting) ptrace.Span {
-	for p.unsent.ResourceSpans().Len() >= maxUnsent {
-		first := true
-		p.unsent.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { was := first; first = false; return was })
-	}
 	span := finding.SettleSpans(p.unsent, x.resource).AppendEmpty()
 	sum := sha256.Sum256([]byte(attr.JudgementEvent + "\x00" + string(x.facts.ID[:])))
 	span.SetName(attr.SettleSpan)
@@ -272,6 +265,9 @@ func (p *boundaryProcessor) settleSpan(x *waiting) ptrace.Span {
 	span.SetEndTimestamp(at)
 	return span
 }
+
+// maxUnsent bounds settle spans that nobody takes; the oldest go first.
+const maxUnsent = 50_000
 
 // send hands on the settle spans; they wait where they are refused.
 func (p *boundaryProcessor) send(ctx context.Context) error {
@@ -288,6 +284,9 @@ func (p *boundaryProcessor) send(ctx context.Context) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.unsent.ResourceSpans().MoveAndAppendTo(kept.ResourceSpans())
+		over := kept.ResourceSpans().Len() - maxUnsent
+		p.dropped += max(over, 0)
+		kept.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { over--; return over >= 0 })
 		p.unsent = kept
 		return fmt.Errorf("sending late judgements: %w", err)
 	}

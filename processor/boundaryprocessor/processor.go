@@ -45,7 +45,8 @@ type boundaryProcessor struct {
 	memory   *genai.Memory
 	waiting  *pending.Table[*waiting]
 	late     *judge.Judge  // of what waited
-	unsent   ptrace.Traces // settle spans that next refused
+	unsent   ptrace.Traces // settle spans that next has not taken
+	dropped  int           // of them
 	stop     chan struct{}
 	finished sync.WaitGroup
 }

@@ -52,9 +52,11 @@ func trace(r *rand.Rand) []spanSpec {
 			}
 		}
 		if s.Agent == "" && (s.Tool != "" || s.Model != "") && r.IntN(3) == 0 {
-			s.Agent = pick("support", "billing", "trial")
+			if s.Agent = pick("support", "billing", "billing", "trial"); s.Agent == "billing" {
+				s.Resource["service.name"] = "pay"
+			}
 		}
-		if r.IntN(4) == 0 {
+		if r.IntN(3) == 0 {
 			s.Attrs["user.id"] = pick("ann@acme.example", "eve@evil.example")
 		}
 		specs = append(specs, s)

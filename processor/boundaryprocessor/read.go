@@ -122,7 +122,7 @@ func (r *reader) workload() {
 			}
 		case "k8s.namespace.name":
 			f.Namespace = v.AsString()
-		case "k8s.serviceaccount.name", "k8s.service_account.name":
+		case "k8s.serviceaccount.name", "k8s.service_account.name", "k8s.serviceaccount":
 			f.ServiceAccount = v.AsString()
 		case "gen_ai.main_agent.id", "gen_ai.main_agent.name":
 			main := v.AsString()
