@@ -176,7 +176,7 @@ func (p *baselineProcessor) one(ctx context.Context, w *work, item *genai.Item, 
 	if !read(item, a) {
 		return
 	}
-	if a.End.After(now.Add(maxSkew)) {
+	if a.End.After(now.Add(maxSkew)) || a.End.Unix() <= 0 {
 		p.count.action(ctx, resultSkewed, 1)
 		return
 	}

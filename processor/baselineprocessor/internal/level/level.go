@@ -36,7 +36,7 @@ type Params struct {
 // Defaults returns the parameters that everything is measured with.
 func Defaults() Params {
 	return Params{
-		HalfLife: 1000, Near: .08, Far: .02, Clip: 4, Warm: 50, Mature: 200, Mix: .3, Excess: .05, Rotate: 2000,
+		HalfLife: 1000, Near: .08, Far: .02, Clip: 4, Warm: 50, Mature: 200, Mix: .3, Excess: .05, Rotate: 10_000,
 		Quiet: 65, Margin: .1, Explain: .85, Fade: .88, Threshold: .185,
 		Distances: stats.NewShape(.3, 1.2, 10_000),
 		Rarity:    stats.NewShape(1, 1.3, 10_000),
