@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
 // What is committed is what the generator writes.
@@ -54,5 +58,29 @@ func TestEvidenceFaults(t *testing.T) {
 	_, err := lib.query("session-actions", nil, "")
 	if err == nil || !strings.Contains(err.Error(), "session-actions: no value for session") {
 		t.Errorf("a parameter without a value: %v", err)
+	}
+}
+
+// Grafana's own types take what is committed, every key of it, and find no fault.
+func TestStrict(t *testing.T) {
+	plugins.RegisterDefaultPlugins()
+	cog.NewRuntime().RegisterDataqueryVariant(variant())
+	files, err := filepath.Glob(filepath.Join("..", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d dashboard.Dashboard
+		// the SDK returns a list of faults as an error that is never nil
+		if err := d.UnmarshalJSONStrict(raw); err != nil && err.Error() != "" {
+			t.Errorf("%s: %v", file, err)
+		}
+		if err := d.Validate(); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }

@@ -23,14 +23,23 @@ func newPage(lib library, uid, title, description string, variables ...cog.Build
 	b := dashboard.NewDashboardBuilder("spanwarden / "+title).
 		Uid("spanwarden-"+uid).Description(description).Tags([]string{tag}).
 		Time("now-24h", "now").Timezone("browser").Refresh("").Editable().Tooltip(dashboard.DashboardCursorSyncCrosshair).
-		Link(dashboard.NewDashboardLinkBuilder("spanwarden").Type(dashboard.DashboardLinkTypeDashboards).
-			Tags([]string{tag}).AsDropdown(true).IncludeVars(true).KeepTime(true)).
+		Link(others{}).
 		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Audit store").Type(plugin).
 			Description("The ClickHouse data source whose default database is that of the audit store."))
 	for _, v := range variables {
 		b.WithVariable(v)
 	}
 	return &page{DashboardBuilder: b, lib: lib}
+}
+
+// others is the list of all dashboards, at the top of each.
+type others struct{}
+
+func (others) Build() (dashboard.DashboardLink, error) {
+	l, err := dashboard.NewDashboardLinkBuilder("spanwarden").Type(dashboard.DashboardLinkTypeDashboards).
+		Tags([]string{tag}).AsDropdown(true).IncludeVars(true).KeepTime(true).Build()
+	l.Placement = nil // the SDK's default hides it in a menu
+	return l, err
 }
 
 func (p *page) row(title string) {

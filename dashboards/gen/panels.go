@@ -11,10 +11,10 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/units"
 )
 
-// from limit on, a value is of this colour.
-func alarming(limit float64, colour string) *dashboard.ThresholdsConfigBuilder {
+// alarming makes values red from the limit on.
+func alarming(limit float64) *dashboard.ThresholdsConfigBuilder {
 	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).
-		Steps([]dashboard.Threshold{{Color: "text"}, {Value: &limit, Color: colour}})
+		Steps([]dashboard.Threshold{{Color: "text"}, {Value: &limit, Color: "red"}})
 }
 
 // number is a tile. A value that is not known stays a dash, never 0.
@@ -24,12 +24,13 @@ func (p *page) number(title, description, unit, sql string) {
 
 // alarm is a tile that turns red from 1, or from another limit, on.
 func (p *page) alarm(title, description, unit string, limit float64, sql string) {
-	p.put(tile, title, description, tileOf(unit).Thresholds(alarming(limit, "red")), table("A", sql))
+	p.put(tile, title, description, tileOf(unit).Thresholds(alarming(limit)), table("A", sql))
 }
 
 func tileOf(unit string) *stat.PanelBuilder {
-	return stat.NewPanelBuilder().Unit(unit).NoValue("–").ReduceOptions(sums()).
-		GraphMode(common.BigValueGraphModeNone).ColorMode(common.BigValueColorModeValue).Thresholds(alarming(1e300, "text"))
+	return stat.NewPanelBuilder().Unit(unit).NoValue("–").ReduceOptions(sums()).Orientation(common.VizOrientationAuto).
+		GraphMode(common.BigValueGraphModeNone).ColorMode(common.BigValueColorModeValue).
+		Thresholds(dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps([]dashboard.Threshold{{Color: "text"}}))
 }
 
 func lines(unit string) *timeseries.PanelBuilder {
@@ -86,7 +87,8 @@ var columns = []dashboard.DashboardFieldConfigSourceOverrides{
 func colour(name string) map[string]any { return map[string]any{"color": name} }
 
 func (p *page) rows(s shape, title, description, sql string) {
-	b := grid.NewPanelBuilder().Unit(units.Short).NoValue("nothing").Filterable(true).CellHeight(common.TableCellHeightSm)
+	b := grid.NewPanelBuilder().Unit(units.Short).NoValue("nothing").Filterable(true).CellHeight(common.TableCellHeightSm).
+		Footer(common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{}))
 	for _, o := range columns {
 		b.WithOverride(o.Matcher, o.Properties)
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 )
@@ -41,3 +44,15 @@ func (q query) DataqueryType() string              { return plugin }
 func (q query) Validate() error                    { return nil }
 func (q query) Equals(o variants.Dataquery) bool   { return q == o }
 func (q query) Build() (variants.Dataquery, error) { return q, nil }
+
+// variant lets the SDK read queries back, and refuse what they do not have.
+func variant() variants.DataqueryConfig {
+	read := func(raw []byte) (variants.Dataquery, error) {
+		var q query
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.DisallowUnknownFields()
+		err := dec.Decode(&q)
+		return q, err
+	}
+	return variants.DataqueryConfig{Identifier: plugin, DataqueryUnmarshaler: read, StrictDataqueryUnmarshaler: read}
+}
