@@ -1,6 +1,8 @@
 package decision
 
 import (
+	"slices"
+
 	"github.com/spanwarden/spanwarden/internal/ledger"
 	"github.com/spanwarden/spanwarden/internal/policy"
 )
@@ -211,14 +213,7 @@ func Covers(h *ledger.Halt, s *ledger.Scopes) bool {
 		if h.Key == "" {
 			return false
 		}
-		if h.Key == s.Agent {
-			return true
-		}
-		for _, a := range s.Ancestors {
-			if a == h.Key {
-				return true
-			}
-		}
+		return h.Key == s.Agent || slices.Contains(s.Ancestors, h.Key)
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package decision
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,11 +13,11 @@ import (
 	"github.com/spanwarden/spanwarden/internal/policy"
 )
 
-func registry(t testing.TB) *policy.Registry {
-	t.Helper()
-	var text string
+func registry(tb testing.TB) *policy.Registry {
+	tb.Helper()
+	var text strings.Builder
 	for _, mode := range []string{"shadow", "warn", "enforce"} {
-		text += fmt.Sprintf(`---
+		fmt.Fprintf(&text, `---
 apiVersion: spanwarden/v1alpha1
 kind: AgentPermissions
 metadata: {name: %[1]s}
@@ -30,8 +31,8 @@ spec:
   delegation: {to: [warn, shadow, enforce], scope: [look, sell], max_depth: 3, max_ttl: 1h}
 `, mode)
 	}
-	r, err := policy.Load([]policy.File{{Name: "agents.yaml", Data: []byte(text)}})
-	require.NoError(t, err)
+	r, err := policy.Load([]policy.File{{Name: "agents.yaml", Data: []byte(text.String())}})
+	require.NoError(tb, err)
 	return r
 }
 
@@ -126,10 +127,17 @@ func TestCovers(t *testing.T) {
 	s := &ledger.Scopes{Tenant: "t", Project: "p", Agent: "a", Ancestors: []string{"boss"}, Session: "s", Principal: "u", Root: "r", Run: "run"}
 	l := ledger.New(nil, ledger.Options{})
 	for i, o := range []ledger.Order{
-		{Scope: ledger.Tenant, Tenant: "t"}, {Scope: ledger.Project, Tenant: "t", Key: "p"}, {Scope: ledger.Agent, Tenant: "t", Key: "a"},
-		{Scope: ledger.Agent, Tenant: "t", Key: "boss"}, {Scope: ledger.Session, Tenant: "t", Key: "s"}, {Scope: ledger.Principal, Tenant: "t", Key: "u"},
-		{Scope: ledger.DelegationRoot, Tenant: "t", Key: "r"}, {Scope: ledger.Agent, Tenant: "t", Key: "a", Run: "run"},
-		{Scope: ledger.Agent, Tenant: "t", Key: "a", Run: "other"}, {Scope: ledger.Agent, Tenant: "x", Key: "a"}, {Scope: ledger.Session, Tenant: "t", Key: "x"},
+		{Scope: ledger.Tenant, Tenant: "t"},
+		{Scope: ledger.Project, Tenant: "t", Key: "p"},
+		{Scope: ledger.Agent, Tenant: "t", Key: "a"},
+		{Scope: ledger.Agent, Tenant: "t", Key: "boss"},
+		{Scope: ledger.Session, Tenant: "t", Key: "s"},
+		{Scope: ledger.Principal, Tenant: "t", Key: "u"},
+		{Scope: ledger.DelegationRoot, Tenant: "t", Key: "r"},
+		{Scope: ledger.Agent, Tenant: "t", Key: "a", Run: "run"},
+		{Scope: ledger.Agent, Tenant: "t", Key: "a", Run: "other"},
+		{Scope: ledger.Agent, Tenant: "x", Key: "a"},
+		{Scope: ledger.Session, Tenant: "t", Key: "x"},
 	} {
 		o.By, o.Reason = "bob", "why"
 		h, _, err := l.Halt(o, t0)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -123,17 +124,19 @@ func story(r *rand.Rand) ([]Known, []Deed) {
 		return ""
 	}
 	answers := []Effect{Allow, Deny, Ask, Halt}
-	var ks []Known
-	for i := range r.IntN(6) {
+	n := r.IntN(6)
+	ks := make([]Known, 0, n)
+	for i := range n {
 		ks = append(ks, Known{
 			ID: fmt.Sprint("d", i), CallID: pick("c", 3), Trace: id16(pick("t", 2)), Parent: id8(pick("p", 2)), Agent: pick("a", 2), Tool: pick("x", 2),
 			ArgsDigest: pick("h", 2), Answered: answers[r.IntN(4)], At: t0.Add(time.Duration(r.IntN(90)) * time.Second), AskedUser: r.IntN(4) == 0,
 		})
 	}
-	var ds []Deed
-	for i := range r.IntN(6) {
+	n = r.IntN(6)
+	ds := make([]Deed, 0, n)
+	for i := range n {
 		ds = append(ds, Deed{
-			ID: id16(fmt.Sprint(i)), DecisionID: pick("d", 5), CallID: pick("c", 3), Trace: id16(pick("t", 2)), Parent: id8(pick("p", 2)), Agent: pick("a", 2),
+			ID: id16(strconv.Itoa(i)), DecisionID: pick("d", 5), CallID: pick("c", 3), Trace: id16(pick("t", 2)), Parent: id8(pick("p", 2)), Agent: pick("a", 2),
 			Tool: pick("x", 2), ArgsDigest: pick("h", 2), Start: t0.Add(time.Duration(r.IntN(90)) * time.Second), Required: r.IntN(2) == 0,
 		})
 	}
@@ -211,7 +214,8 @@ func FuzzMatcher(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b uint64) {
 		r := rand.New(rand.NewPCG(a, b))
 		ks, ds := story(r)
-		require.Equal(t, tell(NewMatcher(MatcherOptions{}), ks, ds, r), tell(NewMatcher(MatcherOptions{}), ks, ds, r))
+		first := tell(NewMatcher(MatcherOptions{}), ks, ds, r)
+		require.Equal(t, first, tell(NewMatcher(MatcherOptions{}), ks, ds, r))
 	})
 }
 
@@ -220,7 +224,7 @@ func BenchmarkMatcher(b *testing.B) {
 	i := 0
 	for b.Loop() {
 		now := t0.Add(time.Duration(i) * time.Millisecond)
-		id := fmt.Sprint(i)
+		id := strconv.Itoa(i)
 		m.Decide(Known{ID: id, CallID: "c" + id, Agent: "a", Tool: "t", ArgsDigest: "h", Answered: Allow, At: now}, now)
 		if got := m.Observe(Deed{ID: id16(id), CallID: "c" + id, Agent: "a", Tool: "t", ArgsDigest: "h", Start: now}, now); len(got) != 1 || got[0].State != Agreed {
 			b.Fatal(got)

@@ -144,7 +144,7 @@ func Natural(v any) any {
 // class is the JSON class of the argument at a path such as /amount; "" if there
 // is none.
 func (q *Question) class(path string) string {
-	var at any = q.args()
+	at := q.args()
 	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		m, ok := at.(map[string]any)
 		if !ok {

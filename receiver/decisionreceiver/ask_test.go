@@ -79,32 +79,32 @@ spec:
     - {tool: Read, operation: read, resource: "{file_path}"}
 `
 
-func send(t testing.TB, base, path, body string, header ...string) (*http.Response, []byte) {
-	t.Helper()
+func send(tb testing.TB, base, path, body string, header ...string) (*http.Response, []byte) {
+	tb.Helper()
 	method := http.MethodPost
 	if body == "" {
 		method = http.MethodGet
 	}
 	req, err := http.NewRequestWithContext(context.Background(), method, base+path, strings.NewReader(body))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
 	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	raw, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
+	require.NoError(tb, err)
+	require.NoError(tb, resp.Body.Close())
 	return resp, raw
 }
 
-func evaluate(t testing.TB, base, body string, header ...string) authzen.Answer {
-	t.Helper()
-	resp, raw := send(t, base, "/access/v1/evaluation", body, header...)
-	require.Equal(t, http.StatusOK, resp.StatusCode, "%s", raw)
+func evaluate(tb testing.TB, base, body string, header ...string) authzen.Answer {
+	tb.Helper()
+	resp, raw := send(tb, base, "/access/v1/evaluation", body, header...)
+	require.Equal(tb, http.StatusOK, resp.StatusCode, "%s", raw)
 	var a authzen.Answer
-	require.NoError(t, json.Unmarshal(raw, &a))
+	require.NoError(tb, json.Unmarshal(raw, &a))
 	return a
 }
 

@@ -60,11 +60,10 @@ func (r *decisionReceiver) authzen(tenant string, handle func(http.ResponseWrite
 func body(w http.ResponseWriter, req *http.Request) (raw []byte, code int, err error) {
 	kind, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
-		return nil, http.StatusBadRequest, fmt.Errorf("Content-Type: want application/json, not %q", shorten(req.Header.Get("Content-Type"))) //nolint:revive // the name of a header
+		return nil, http.StatusBadRequest, fmt.Errorf("Content-Type: want application/json, not %q", shorten(req.Header.Get("Content-Type")))
 	}
 	raw, err = io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, http.StatusRequestEntityTooLarge, fmt.Errorf("the body is larger than %d bytes", large.Limit)
 	}
 	if err != nil {

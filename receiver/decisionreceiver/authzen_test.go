@@ -53,7 +53,7 @@ func selfSigned(t *testing.T) (cert, key string, pool *x509.CertPool) {
 // fixture is the registry and the directory of a suite, as files.
 func fixture(t *testing.T, s *runner.Suite) (registry, directory string) {
 	t.Helper()
-	var docs []string
+	docs := make([]string, 0, len(s.Fixture.Registry))
 	for _, d := range s.Fixture.Registry {
 		docs = append(docs, string(d)) // JSON is YAML
 	}

@@ -91,6 +91,7 @@ func BenchmarkHTTP(b *testing.B) {
 }
 
 func benchHTTP(b *testing.B, mode Evidence) {
+	b.Helper()
 	const perSecond, workers = 2000, 32
 	r := startWith(b, manyRules(), consumertest.NewNop(), func(c *Config) { open(c); c.Evidence = mode })
 	transport := &http.Transport{

@@ -264,8 +264,14 @@ func (l *LimitsConfig) validate() error {
 		key string
 		n   int
 	}{
-		{"queue", l.Queue}, {"group", l.Group}, {"decisions", l.Decisions}, {"approvals", l.Approvals},
-		{"grants", l.Grants}, {"calls", l.Calls}, {"rules", l.Rules}, {"reservations", l.Reservations},
+		{"queue", l.Queue},
+		{"group", l.Group},
+		{"decisions", l.Decisions},
+		{"approvals", l.Approvals},
+		{"grants", l.Grants},
+		{"calls", l.Calls},
+		{"rules", l.Rules},
+		{"reservations", l.Reservations},
 	} {
 		if x.n <= 0 {
 			errs = append(errs, fmt.Errorf("limits::%s: must be positive, not %d", x.key, x.n))

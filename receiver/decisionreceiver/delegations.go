@@ -224,11 +224,20 @@ func (r *decisionReceiver) tell(req *http.Request, g *decision.Grant, now time.T
 
 func putGrant(a pcommon.Map, g *decision.Grant) {
 	for _, kv := range [...][2]string{
-		{attr.DelegationID, g.ID}, {attr.ChainID, g.Chain}, {attr.DelegationParent, g.Parent}, {attr.Delegator, g.Delegator},
-		{attr.DelegationDelegatee, g.Delegatee}, {attr.DelegationGrade, g.Grade}, {attr.TenantID, g.Tenant},
-		{attr.DelegationPurpose, g.Purpose}, {attr.DelegationConstraints, g.Constraints},
-		{attr.PrincipalID, g.Principal.ID}, {attr.PrincipalType, g.Principal.Type}, {attr.PrincipalGrade, g.Principal.Grade},
-		{attr.DelegationNotBefore, g.At.UTC().Format(time.RFC3339Nano)}, {attr.DelegationExpiresAt, g.Expires.UTC().Format(time.RFC3339Nano)},
+		{attr.DelegationID, g.ID},
+		{attr.ChainID, g.Chain},
+		{attr.DelegationParent, g.Parent},
+		{attr.Delegator, g.Delegator},
+		{attr.DelegationDelegatee, g.Delegatee},
+		{attr.DelegationGrade, g.Grade},
+		{attr.TenantID, g.Tenant},
+		{attr.DelegationPurpose, g.Purpose},
+		{attr.DelegationConstraints, g.Constraints},
+		{attr.PrincipalID, g.Principal.ID},
+		{attr.PrincipalType, g.Principal.Type},
+		{attr.PrincipalGrade, g.Principal.Grade},
+		{attr.DelegationNotBefore, g.At.UTC().Format(time.RFC3339Nano)},
+		{attr.DelegationExpiresAt, g.Expires.UTC().Format(time.RFC3339Nano)},
 		{attr.DelegationGrantedBy, g.Delegator},
 	} {
 		if kv[1] != "" {

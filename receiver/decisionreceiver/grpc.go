@@ -82,6 +82,7 @@ func (r *decisionReceiver) startGRPC(ctx context.Context, host component.Host) e
 	return nil
 }
 
+//nolint:revive // grpc.MethodDesc says where the context stands
 func (r *decisionReceiver) checkMethod(_ any, ctx context.Context, read func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 	var raw []byte
 	if err := read(&raw); err != nil {

@@ -48,31 +48,31 @@ func start(t *testing.T, edit func(*Config)) (base string) {
 }
 
 // startWith starts governance with a registry and a receiver that sends to next.
-func startWith(t testing.TB, registry string, next consumer.Traces, edit func(*Config)) *decisionReceiver {
-	t.Helper()
+func startWith(tb testing.TB, registry string, next consumer.Traces, edit func(*Config)) *decisionReceiver {
+	tb.Helper()
 	factory := governanceextension.NewFactory()
 	gcfg := factory.CreateDefaultConfig().(*governanceextension.Config)
-	gcfg.Budgets = filepath.Join(t.TempDir(), "budgets.yaml")
-	require.NoError(t, os.WriteFile(gcfg.Budgets, []byte("version: 1\nbudgets:\n  - {id: cap, scope: session, limit_usd: 100, period: lifetime}\n"), 0o600))
+	gcfg.Budgets = filepath.Join(tb.TempDir(), "budgets.yaml")
+	require.NoError(tb, os.WriteFile(gcfg.Budgets, []byte("version: 1\nbudgets:\n  - {id: cap, scope: session, limit_usd: 100, period: lifetime}\n"), 0o600))
 	if registry != "" {
-		gcfg.Registry = filepath.Join(t.TempDir(), "agents.yaml")
-		require.NoError(t, os.WriteFile(gcfg.Registry, []byte(registry), 0o600))
+		gcfg.Registry = filepath.Join(tb.TempDir(), "agents.yaml")
+		require.NoError(tb, os.WriteFile(gcfg.Registry, []byte(registry), 0o600))
 	}
-	gov, err := factory.Create(t.Context(), extensiontest.NewNopSettings(factory.Type()), gcfg)
-	require.NoError(t, err)
+	gov, err := factory.Create(tb.Context(), extensiontest.NewNopSettings(factory.Type()), gcfg)
+	require.NoError(tb, err)
 	h := host{governanceID: gov, authID: token{}}
-	require.NoError(t, gov.Start(t.Context(), h))
-	t.Cleanup(func() { assert.NoError(t, gov.Shutdown(context.Background())) })
+	require.NoError(tb, gov.Start(tb.Context(), h))
+	tb.Cleanup(func() { assert.NoError(tb, gov.Shutdown(context.Background())) })
 
 	cfg := createDefaultConfig().(*Config)
 	cfg.Governance = &governanceID
 	cfg.HTTP.NetAddr.Endpoint = "127.0.0.1:0"
 	edit(cfg)
-	require.NoError(t, cfg.Validate())
+	require.NoError(tb, cfg.Validate())
 	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, next)
-	require.NoError(t, err)
-	require.NoError(t, r.Start(t.Context(), h))
-	t.Cleanup(func() { assert.NoError(t, r.Shutdown(context.Background())) })
+	require.NoError(tb, err)
+	require.NoError(tb, r.Start(tb.Context(), h))
+	tb.Cleanup(func() { assert.NoError(tb, r.Shutdown(context.Background())) })
 	return r
 }
 

@@ -76,7 +76,11 @@ func httpClient(ca string, insecure bool) (*http.Client, error) {
 	return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: config}}, nil
 }
 
-func report(out io.Writer, results []runner.Result, verbose bool) int {
+// report prints what failed and a line for each level. Nothing can be done about an
+// output that takes nothing.
+func report(w io.Writer, results []runner.Result, verbose bool) int {
+	var out strings.Builder
+	defer func() { _, _ = io.WriteString(w, out.String()) }()
 	type tally struct{ pass, fail, skip int }
 	levels := map[string]*tally{}
 	var order []string
@@ -98,15 +102,15 @@ func report(out io.Writer, results []runner.Result, verbose bool) int {
 			code = 1
 		}
 		if verbose || r.Outcome != runner.Passed {
-			fmt.Fprintf(out, "%s %-26s %s%s\n", r.Outcome, r.Vector.ID, r.Vector.Name, strings.Join(slices.Concat([]string{""}, r.Notes), "\n       "))
+			fmt.Fprintf(&out, "%s %-26s %s%s\n", r.Outcome, r.Vector.ID, r.Vector.Name, strings.Join(slices.Concat([]string{""}, r.Notes), "\n       "))
 		}
 	}
 	total := tally{}
 	for _, level := range order {
 		t := levels[level]
-		fmt.Fprintf(out, "%-20s %3d pass %3d fail %3d skipped\n", level, t.pass, t.fail, t.skip)
+		fmt.Fprintf(&out, "%-20s %3d pass %3d fail %3d skipped\n", level, t.pass, t.fail, t.skip)
 		total.pass, total.fail, total.skip = total.pass+t.pass, total.fail+t.fail, total.skip+t.skip
 	}
-	fmt.Fprintf(out, "%-20s %3d pass %3d fail %3d skipped\n", "all", total.pass, total.fail, total.skip)
+	fmt.Fprintf(&out, "%-20s %3d pass %3d fail %3d skipped\n", "all", total.pass, total.fail, total.skip)
 	return code
 }

@@ -101,6 +101,7 @@ func AnswerOf(r *decision.Record, f Form) Answer {
 		}
 	case decision.Halt:
 		c.Obligations = Obligations(r)
+	case decision.Allow, decision.Deny:
 	}
 	return Answer{Decision: o.Answered == decision.Allow, Context: c}
 }

@@ -80,10 +80,11 @@ func (e *Evaluation) who(q *decision.Question) {
 		q.Request.Principal, q.PrincipalVia = subject, "authzen:subject"
 	default:
 		q.Declared, q.Actor = e.Subject.ID, declared(subjectType+":"+e.Subject.ID, "", version)
-		if subjectType == "agent" {
+		switch subjectType {
+		case "agent":
 			q.Actor = declared("agent:"+e.Subject.ID, e.Subject.ID, version)
 			q.Request.Principal, q.PrincipalVia = principalOf(e.Context["principal"]), "authzen:context.principal"
-		} else if subjectType == "user" {
+		case "user":
 			q.Request.Principal, q.PrincipalVia = subject, "authzen:subject"
 		}
 	}

@@ -53,8 +53,12 @@ func Parse(raw []byte) (*Event, error) {
 		name string
 		to   *string
 	}{
-		{"hook_event_name", &e.Name}, {"session_id", &e.Session}, {"tool_name", &e.Tool}, {"tool_use_id", &e.ToolUseID},
-		{"agent_id", &e.AgentID}, {"agent_type", &e.AgentType},
+		{"hook_event_name", &e.Name},
+		{"session_id", &e.Session},
+		{"tool_name", &e.Tool},
+		{"tool_use_id", &e.ToolUseID},
+		{"agent_id", &e.AgentID},
+		{"agent_type", &e.AgentType},
 	} {
 		var ok bool
 		if *f.to, ok = m[f.name].(string); !ok && m[f.name] != nil {

@@ -21,7 +21,7 @@ var errWire = errors.New("no CheckRequest")
 
 // fields visits the fields of a message: bytes of a length-delimited one, else
 // nil.
-func fields(b []byte, visit func(num protowire.Number, v []byte) error) error {
+func fields(b []byte, visit func(num int32, v []byte) error) error {
 	for len(b) > 0 {
 		num, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -39,7 +39,7 @@ func fields(b []byte, visit func(num protowire.Number, v []byte) error) error {
 		}
 		b = b[n:]
 		if kind == protowire.BytesType {
-			if err := visit(num, v); err != nil {
+			if err := visit(int32(num), v); err != nil {
 				return err
 			}
 		}
@@ -64,7 +64,7 @@ type wire struct {
 // no identity; a context extension spanwarden-agent does before it.
 func ParseCheck(raw []byte, agentHeader string) (*Check, error) {
 	w := &wire{headers: map[string]string{}, extensions: map[string]string{}}
-	err := fields(raw, func(num protowire.Number, v []byte) error {
+	err := fields(raw, func(num int32, v []byte) error {
 		if num != 1 {
 			return nil
 		}
@@ -90,17 +90,17 @@ func ParseCheck(raw []byte, agentHeader string) (*Check, error) {
 
 // attributes reads an AttributeContext.
 func (w *wire) attributes(b []byte) error {
-	return fields(b, func(num protowire.Number, v []byte) error {
+	return fields(b, func(num int32, v []byte) error {
 		switch num {
 		case 1: // source
-			return fields(v, func(num protowire.Number, v []byte) error {
+			return fields(v, func(num int32, v []byte) error {
 				if num == 4 {
 					w.principal = string(v)
 				}
 				return nil
 			})
 		case 4: // request
-			return fields(v, func(num protowire.Number, v []byte) error {
+			return fields(v, func(num int32, v []byte) error {
 				if num == 2 {
 					return fields(v, w.http)
 				}
@@ -114,7 +114,7 @@ func (w *wire) attributes(b []byte) error {
 }
 
 // http reads one field of an HttpRequest.
-func (w *wire) http(num protowire.Number, v []byte) error {
+func (w *wire) http(num int32, v []byte) error {
 	c := &w.check
 	switch num {
 	case 2:
@@ -130,7 +130,7 @@ func (w *wire) http(num protowire.Number, v []byte) error {
 	case 11, 12: // body, raw_body
 		c.Body = v
 	case 13: // header_map
-		return fields(v, func(num protowire.Number, v []byte) error {
+		return fields(v, func(num int32, v []byte) error {
 			if num != 1 {
 				return nil
 			}
@@ -143,7 +143,7 @@ func (w *wire) http(num protowire.Number, v []byte) error {
 // pair reads an entry of a map of strings.
 func pair(b []byte, into map[string]string) error {
 	var key, value string
-	err := fields(b, func(num protowire.Number, v []byte) error {
+	err := fields(b, func(num int32, v []byte) error {
 		switch num {
 		case 1:
 			key = string(v)
@@ -160,7 +160,7 @@ func pair(b []byte, into map[string]string) error {
 
 func headerValue(b []byte, into map[string]string) error {
 	var key, value string
-	err := fields(b, func(num protowire.Number, v []byte) error {
+	err := fields(b, func(num int32, v []byte) error {
 		switch num {
 		case 1:
 			key = string(v)

@@ -124,7 +124,7 @@ func (c *Call) Questions(o Options) []*decision.Question {
 // Offered are questions about the tools a model is offered. No arguments are
 // known yet: only a tool that is never allowed is to be refused.
 func (c *Call) Offered(o Options) []*decision.Question {
-	var out []*decision.Question
+	out := make([]*decision.Question, 0, len(c.offered))
 	for _, name := range c.offered {
 		q := c.question(o)
 		q.Request.Tool, q.Request.Args, q.ArgsUnknown = name, policy.UnknownArgs(), true
