@@ -39,7 +39,7 @@ func read(item *genai.Item, to *engine.Action) bool {
 	case engine.Model:
 		readModel(item, to)
 	case engine.Tool:
-		to.Tool, to.Operation = a.Tool.Name, a.Tool.Operation
+		to.Tool, to.Operation, to.Resource = a.Tool.Name, a.Tool.Operation, a.Tool.Resource
 		to.Arguments, to.Result = a.Tool.Arguments, a.Tool.Result
 	case engine.Other:
 		to.Prompt = prompt(item)

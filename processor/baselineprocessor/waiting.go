@@ -54,7 +54,7 @@ func (w *waiting) add(a *engine.Action, now time.Time) {
 	}
 	c := *a
 	for _, s := range []*string{
-		&c.Tenant, &c.Project, &c.Agent, &c.Session, &c.Principal, &c.Service, &c.Tool, &c.Operation, &c.Model, &c.Error,
+		&c.Tenant, &c.Project, &c.Agent, &c.Session, &c.Principal, &c.Service, &c.Tool, &c.Operation, &c.Resource, &c.Model, &c.Error,
 	} {
 		*s = strings.Clone(*s)
 	}

@@ -35,7 +35,7 @@ type Action struct {
 	Kind                                       Kind
 	Tenant, Project, Agent, Session, Principal string
 	Service                                    string
-	Tool, Operation, Model                     string
+	Tool, Operation, Resource, Model           string
 	Start, End                                 time.Time
 	Failed                                     bool
 	Error                                      string // what failed: an error type or a status

@@ -66,7 +66,7 @@ func (w *world) work() {
 			w.action(Action{Kind: Model, Model: "m", Tokens: Known(1000 * math.Exp(.3*w.r.NormFloat64())), Cost: Known(.01 * math.Exp(.3*w.r.NormFloat64()))})
 			continue
 		}
-		w.action(Action{Kind: Tool, Tool: "http_get", Arguments: fmt.Sprintf(`{"url":"https://api.example.com/%s"}`, words[w.r.IntN(len(words))]), Result: fmt.Sprint("ok ", w.n)})
+		w.action(Action{Kind: Tool, Tool: "http_get", Resource: "shop", Arguments: fmt.Sprintf(`{"url":"https://api.example.com/%s"}`, words[w.r.IntN(len(words))]), Result: fmt.Sprint("ok ", w.n)})
 	}
 	w.now = w.now.Add(time.Duration(8+w.r.IntN(8)) * time.Minute)
 }

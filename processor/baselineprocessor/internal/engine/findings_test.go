@@ -92,6 +92,16 @@ func TestWhatIsFound(t *testing.T) {
 			},
 			Novelty, "novel_access", Info, `^agent a passed to http_get, argument url, a value this argument never had, and it came from what a tool had returned, not from the user; check .* \(p = .*, \d+ sessions of history`,
 		},
+		"a host never used": {
+			func(w *world) {
+				w.action(Action{Kind: Tool, Tool: "http_get", Arguments: `{"url":"https://elsewhere.example.org/x"}`})
+			},
+			Novelty, "first_host", Info, `^agent a passed to http_get, argument url, a host that it never used in \d+ sessions$`,
+		},
+		"a data source never used": {
+			func(w *world) { w.action(Action{Kind: Tool, Tool: "http_get", Resource: "payroll"}) },
+			Novelty, "first_source", Info, `^agent a used payroll with http_get for the first time in \d+ sessions that used this tool$`,
+		},
 		"a cycle": {
 			func(w *world) {
 				for range 3 {

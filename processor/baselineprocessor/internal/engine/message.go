@@ -211,6 +211,17 @@ func firstToolMessage(l *look, project bool) string {
 	return text + "; other agents of its project use it"
 }
 
+func firstSourceMessage(l *look, sessions int) string {
+	return fmt.Sprintf("agent %s used %s with %s for the first time in %d sessions that used this tool", l.Agent, l.Resource, l.Tool, sessions)
+}
+
+func firstPlaceMessage(l *look, argument string) string {
+	if argument == "" {
+		argument = "(text)"
+	}
+	return fmt.Sprintf("agent %s passed to %s, argument %s, a host that it never used in %d sessions", l.Agent, l.Tool, argument, l.agent.sessions)
+}
+
 func firstModelMessage(l *look) string {
 	return fmt.Sprintf("agent %s called model %s for the first time in %d sessions", l.Agent, l.Model, l.agent.sessions)
 }

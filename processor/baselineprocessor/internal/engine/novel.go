@@ -22,12 +22,46 @@ func (e *Engine) novel(l *look) {
 	} else if u := s.use(l.toolKey, l.toolHash); u != nil && u.calls == 1 {
 		e.newTool(l, first)
 	}
+	if l.Resource != "" {
+		e.source(l)
+	}
 	if l.Arguments != "" {
 		e.access(l, surprise)
 	}
 	if l.Result != "" && !s.novel.Result(e.opt.Key, e.opt.Novelty, l.Result) {
 		e.stats.Truncated++
 	}
+}
+
+// source speaks of a data source that this agent never used with this tool.
+func (e *Engine) source(l *look) {
+	k := argumentKey(l.toolKey, "\x00source")
+	hash := uint32(e.opt.Key.Sum(l.Resource))
+	if !l.session.novel.Note(e.opt.Novelty, novelty.Use{Argument: k, Hash: hash}) {
+		return
+	}
+	n := e.keys.get(k)
+	if n == nil || n.v.values == nil || int(l.agent.sessions) < enoughSessions {
+		return
+	}
+	if nats, known := n.v.values.Surprise(e.opt.Novelty, hash); !known || nats == 0 || n.v.values.Open() || n.v.values.Seen(hash) {
+		return
+	}
+	e.raise(l.Action, signal{
+		typ: Novelty, severity: Info, key: l.Agent + "/source/" + l.Tool + "/" + l.Resource, rule: "first_source", tool: l.Tool, fixed: true,
+		observed: 1, expected: Known(0), maturity: Known(l.maturity),
+		message: func(*signal) string { return firstSourceMessage(l, n.v.values.Sessions()) },
+	})
+}
+
+// newPlace speaks of a host that this agent never used. It names the
+// argument: the value is content.
+func (e *Engine) newPlace(l *look, argument string) {
+	e.raise(l.Action, signal{
+		typ: Novelty, severity: Info, key: l.Agent + "/" + l.Session + "/place", rule: "first_host", tool: l.Tool, fixed: true,
+		observed: 1, expected: Known(0), maturity: Known(l.maturity),
+		message: func(*signal) string { return firstPlaceMessage(l, argument) },
+	})
 }
 
 // newTool speaks of a tool that this agent never used, and of a session that uses
@@ -77,6 +111,9 @@ func (e *Engine) access(l *look, surprise float64) {
 	})
 	if v.Cut {
 		e.stats.Truncated++
+	}
+	if v.Place != "" && int(ag.sessions) >= enoughSessions {
+		e.newPlace(l, v.Place)
 	}
 	effect := l.sideEffect()
 	if score := float32(v.Score); score > s.novelMax || effect && score > s.effectMax {

@@ -108,6 +108,9 @@ type Verdict struct {
 	Argument   string
 	Sessions   int // history of the argument
 	Cut        bool
+	// Place is the argument with a host that the agent never passed
+	// before, wherever it came from; "" where there is none.
+	Place string
 }
 
 // Call judges the arguments of a call and notes them. ifYoung is the surprise in
@@ -122,9 +125,14 @@ func (s *Session) Call(k Key, p Params, arguments string, ifYoung float64, ever 
 			return
 		}
 		v := s.judge(k, p, argument, string(text), ifYoung, ever, look)
+		place := best.Place
+		if place == "" {
+			place = v.Place
+		}
 		if v.Score > best.Score {
 			best = v
 		}
+		best.Place = place
 	})
 	best.Cut = !whole
 	return best
@@ -135,7 +143,10 @@ func (s *Session) judge(k Key, p Params, argument, text string, ifYoung float64,
 	kind, name := entity(text)
 	hash := uint32(k.Sum(kind + name))
 	from := s.origin(k, text)
-	s.note(p, Use{Argument: id, Hash: hash, FromTool: from == FromTool})
+	fresh := s.Note(p, Use{Argument: id, Hash: hash, FromTool: from == FromTool})
+	if kind == "host:" && fresh && ever != nil && !ever.has(hash) {
+		v.Place = argument
+	}
 	if from != FromTool {
 		return v
 	}
@@ -153,16 +164,19 @@ func (s *Session) judge(k Key, p Params, argument, text string, ifYoung float64,
 	return v
 }
 
-func (s *Session) note(p Params, u Use) {
+// Note remembers a use until the session ends, and reports whether it is the
+// session's first of this value.
+func (s *Session) Note(p Params, u Use) (fresh bool) {
 	for i := range s.uses {
 		if w := &s.uses[i]; w.Argument == u.Argument && w.Hash == u.Hash {
 			w.FromTool = w.FromTool || u.FromTool
-			return
+			return false
 		}
 	}
 	if len(s.uses) < p.Uses {
 		s.uses = append(s.uses, u)
 	}
+	return true
 }
 
 // Learned calls learn once for every argument that the session used, with its

@@ -37,6 +37,9 @@ func (v *Values) Sessions() int { return int(v.sessions) }
 // Open reports whether the argument takes free text.
 func (v *Values) Open() bool { return v.open }
 
+// Seen reports whether the value is among those told apart, however rarely seen.
+func (v *Values) Seen(hash uint32) bool { return v.find(hash) != nil }
+
 func (v *Values) find(hash uint32) *seen {
 	for i := range v.known {
 		if v.known[i].hash == hash {
