@@ -21,7 +21,7 @@ func FuzzConsume(f *testing.F) {
 	for _, edit := range []func(pcommon.Map, ptrace.Span){chat, limited, tool(`{"a": [1, "x"]}`, "y")} {
 		raw, err := m.MarshalTraces(h.span(edit))
 		require.NoError(f, err)
-		f.Add(raw, int64(time.Now().UnixNano()), uint8(5))
+		f.Add(raw, time.Now().UnixNano(), uint8(5))
 	}
 	f.Add([]byte{}, int64(-1), uint8(1))
 	f.Fuzz(func(t *testing.T, raw []byte, end int64, times uint8) {

@@ -265,8 +265,9 @@ func (p *baselineProcessor) tick(ctx context.Context) {
 	p.mu.Lock()
 	now := time.Now()
 	before := p.engine.Stats()
-	var over []engine.Alert
-	for _, a := range p.waiting.due(now) {
+	due := p.waiting.due(now)
+	over := make([]engine.Alert, 0, len(due))
+	for _, a := range due {
 		over = append(over, p.engine.Observe(a).Alerts...)
 	}
 	over = append(over, p.engine.Tick(p.time(now))...)
