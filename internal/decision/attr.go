@@ -6,5 +6,6 @@ const (
 	AttrRecord     = "spanwarden.decision.record" // canonical JSON
 	AttrAnswered   = "spanwarden.decision.answered"
 	AttrMode       = "spanwarden.decision.mode"
+	AttrAdapter    = "spanwarden.decision.adapter"
 	AttrArgsDigest = "spanwarden.decision.args_digest"
 )

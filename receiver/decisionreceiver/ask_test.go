@@ -126,7 +126,10 @@ func spansOf(sink *consumertest.TracesSink) (out []ptrace.Span) {
 }
 
 func value(s ptrace.Span, name string) string {
-	v, _ := s.Attributes().Get(name)
+	v, ok := s.Attributes().Get(name)
+	if !ok {
+		return ""
+	}
 	return v.AsString()
 }
 
@@ -505,4 +508,19 @@ spec:
 	}
 	all.Wait()
 	assert.EqualValues(t, limit, allowed.Load())
+}
+
+// What the matcher reads of a decision's span is what was decided.
+func TestKnownOf(t *testing.T) {
+	sink := new(consumertest.TracesSink)
+	base := "http://" + startWith(t, bank, sink, func(c *Config) { open(c); c.Digest.Key = "k" }).address
+	send(t, base, "/v1/hooks/claude-code", `{"hook_event_name":"PreToolUse","session_id":"s9","tool_name":"mcp__bank__transfer","tool_input":{"amount":5e3},"tool_use_id":"u1","agent_id":"a","agent_type":"teller"}`)
+	s := spansOf(sink)[0]
+	k, ok := decision.KnownOf(func(name string) string { return value(s, name) }, s.TraceID(), s.ParentSpanID(), s.StartTimestamp().AsTime())
+	require.True(t, ok)
+	assert.Equal(t, decision.Known{
+		ID: value(s, attr.DecisionID), CallID: "u1", Trace: claudecode.TraceID("s9"), Parent: claudecode.SpanID("s9", "a"), Agent: "teller",
+		Tool: "mcp/bank/transfer", ArgsDigest: decision.NewDigester("", []byte("k")).OfArgs([]byte(`{"amount": 5000.0}`)),
+		Answered: decision.Ask, At: s.StartTimestamp().AsTime(), AskedUser: true,
+	}, k)
 }

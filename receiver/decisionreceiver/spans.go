@@ -70,7 +70,7 @@ func decisionSpan(s ptrace.Span, r *decision.Record, raw []byte) {
 		{decision.AttrAnswered, string(o.Answered)},
 		{attr.DecisionReason, string(o.Reason)},
 		{attr.DecisionRule, o.Rule},
-		{decision.AttrMode, string(o.Mode)},
+		{decision.AttrMode, string(o.Mode)}, {decision.AttrAdapter, q.Adapter},
 		{attr.PolicyVersion, r.PolicyVersion},
 		{attr.AgentID, r.Agent},
 		{attr.AgentName, firstOf(q.Declared, r.Agent)},
