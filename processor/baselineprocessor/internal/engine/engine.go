@@ -213,7 +213,7 @@ func (e *Engine) advance(now int64) {
 	e.now = now
 	for {
 		s := e.sessions.oldest()
-		if s == nil || s.v.last > now-int64(e.opt.SessionTTL) {
+		if s == nil || s.v.touched > now-int64(e.opt.SessionTTL) {
 			break
 		}
 		e.end(s)

@@ -84,6 +84,29 @@ func (w *world) days(n int) {
 	}
 }
 
+// Work of last week that arrives beside that of today is learned all the same,
+// session by session.
+func TestYesterdayBesideToday(t *testing.T) {
+	w := newWorld(t)
+	today := w.now.AddDate(0, 0, 7)
+	w.action(Action{Kind: Tool, Tool: "t", Agent: "other", Session: "long", End: today})
+	for range 60 {
+		w.task++
+		for i := range 6 {
+			w.now = w.now.Add(time.Second)
+			w.action(Action{Kind: Tool, Tool: "t", Arguments: fmt.Sprintf(`{"w":"%s"}`, words[i])})
+			today = today.Add(time.Second)
+			w.action(Action{Kind: Tool, Tool: "t", Agent: "other", Session: "long", End: today, Arguments: fmt.Sprintf(`{"w":"%s"}`, words[(i+w.task)%10])})
+		}
+		w.now = w.now.Add(time.Hour)
+	}
+	w.e.Tick(today.Add(time.Hour))
+	k := keysOf(&Action{Project: "p", Agent: "a"})
+	calls := w.e.agentOf(k.agent).sessionCalls
+	assert.Equal(t, 60, calls.N())
+	assert.InDelta(t, math.Log(6), calls.Judge(&w.e.opt.Level, 0).Expected, 1e-9)
+}
+
 func (w *world) tick() { w.alerts = append(w.alerts, w.e.Tick(w.now)...) }
 
 func (w *world) of(typ Type) []Alert {

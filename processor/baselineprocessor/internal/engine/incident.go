@@ -37,7 +37,8 @@ type Alert struct {
 // Incident is one that lasts.
 type Incident struct {
 	alert    Alert
-	last     int64
+	last     int64   // latest end of an action that belongs to it
+	touched  int64   // the engine's time when it was last added to
 	reported float64 // Observed when it was last said
 }
 
@@ -81,6 +82,7 @@ func (e *Engine) raise(a *Action, s signal) bool {
 		return true
 	}
 	inc.last = max(inc.last, a.End.UnixNano())
+	inc.touched = max(inc.touched, inc.last, e.now)
 	inc.alert.Count++
 	inc.trace(a)
 	worse := s.severity > inc.alert.Severity
@@ -130,6 +132,7 @@ func (e *Engine) admit(a *Action, t *Tuning, s *signal) bool {
 
 func (e *Engine) open(id string, a *Action, s *signal) *Incident {
 	inc := &Incident{last: a.End.UnixNano()}
+	inc.touched = max(inc.last, e.now)
 	inc.alert = Alert{
 		Type: s.typ, Severity: s.severity, Key: clone(s.key), Began: a.End.UTC(),
 		Tenant: clone(a.Tenant), Project: clone(a.Project), Agent: clone(a.Agent), Session: clone(a.Session),
@@ -140,7 +143,7 @@ func (e *Engine) open(id string, a *Action, s *signal) *Incident {
 	inc.take(s)
 	e.incidents[id] = inc
 	e.order = append(e.order, id)
-	e.quietUntil = min(e.quietUntil, inc.last+int64(e.opt.CoolDown))
+	e.quietUntil = min(e.quietUntil, inc.touched+int64(e.opt.CoolDown))
 	return inc
 }
 
@@ -185,7 +188,7 @@ func (e *Engine) resolve(now int64) {
 	e.quietUntil = math.MaxInt64
 	for _, id := range e.order {
 		inc := e.incidents[id]
-		over := inc.last + int64(e.opt.CoolDown)
+		over := inc.touched + int64(e.opt.CoolDown)
 		if over > now {
 			kept = append(kept, id)
 			e.quietUntil = min(e.quietUntil, over)

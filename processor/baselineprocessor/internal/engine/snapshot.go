@@ -228,6 +228,7 @@ func (s *session) describe(c *codec.Codec, e *Engine) {
 	c.U64(&s.agentKey)
 	c.U64(&s.projectKey)
 	c.I64(&s.last)
+	c.I64(&s.touched)
 	c.U32(&s.calls)
 	c.F64(&s.tokens)
 	c.F64(&s.cost)
@@ -259,6 +260,7 @@ func describeTime(c *codec.Codec, t *time.Time) {
 func (i *Incident) describe(c *codec.Codec) {
 	a := &i.alert
 	c.I64(&i.last)
+	c.I64(&i.touched)
 	c.F64(&i.reported)
 	typ := string(a.Type)
 	for _, v := range []*string{&typ, &a.Key, &a.Rule, &a.Message, &a.Tenant, &a.Project, &a.Agent, &a.Session, &a.Principal, &a.Service} {

@@ -83,7 +83,8 @@ var (
 // session is what one agent does in a live one.
 type session struct {
 	agentKey, projectKey uint64
-	last                 int64
+	last                 int64 // latest end of an action
+	touched              int64 // the engine's time when it was last used
 	calls                uint32
 	tokens, cost         float64
 	ring                 loop.Ring
@@ -209,6 +210,9 @@ func (e *Engine) sessionOf(a *Action, k keys) *session {
 	}
 	s := &n.v
 	s.last = max(s.last, a.End.UnixNano())
+	// What comes late is no reason to end it: spans of yesterday may arrive beside
+	// those of today.
+	s.touched = max(s.touched, s.last, e.now)
 	return s
 }
 
