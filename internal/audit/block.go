@@ -24,6 +24,8 @@ type column[R any] struct {
 		Reset()
 	}
 	add func(r *R)
+	// seal appends the netstring of the value, as the row hash wants it.
+	seal func(buf []byte, r *R) []byte
 	// low is set where the column is a LowCardinality of a field of R, which is at
 	// offset; then there is no add.
 	low    *colLow
@@ -48,6 +50,7 @@ type block[R any] struct {
 	lows    []lowField
 	adds    []func(r *R) // of the other columns
 	raw     []byte       // content that is hashed but not stored, see Row.Start
+	seals   sealer[R]
 	buf     proto.Buffer
 	batchID *proto.ColFixedStr16
 	rowIx   *proto.ColUInt32
@@ -60,12 +63,14 @@ type Encoded struct {
 	Rows    int
 	Native  []byte      // the block in the format Native, revision 0
 	Input   proto.Input // the same block for a native connection
-	Digest  [32]byte    // D, over content only: equal on every retry
+	Digest  [32]byte    // over content only: equal on every retry, whenever it was observed
 	Token   string      // for insert_deduplication_token
+	Seal    *Seal       // nil where nobody seals the table
 }
 
 func (b *block[R]) reset() {
 	b.rows, b.raw = 0, b.raw[:0]
+	b.seals.reset()
 	b.batchID.Reset() // not a column of every table
 	b.rowIx.Reset()
 	for i := range b.columns {
@@ -80,6 +85,9 @@ func (b *block[R]) append(r *R) {
 	}
 	for _, add := range b.adds {
 		add(r)
+	}
+	if b.seals.writer.ID != "" {
+		b.seals.add(r)
 	}
 	b.rows++
 }
@@ -114,8 +122,15 @@ func (b *block[R]) finish() (*Encoded, error) {
 	h.Write(b.raw)
 	e := &Encoded{Table: b.table, Rows: b.rows}
 	h.Sum(e.Digest[:0])
+	batch := e.Digest
+	e.Token = token(b.table, e.Digest)
+	if b.seals.writer.ID != "" {
+		e.Seal = b.seals.seal()
+		batch = e.Seal.Digest
+		e.Token = sealedToken(b.table, b.seals.writer, batch)
+	}
 	for i := range b.rows {
-		b.batchID.Append([16]byte(e.Digest[:16]))
+		b.batchID.Append([16]byte(batch[:16]))
 		b.rowIx.Append(uint32(i))
 	}
 	for i := range b.columns[b.hashed:] {
@@ -125,7 +140,6 @@ func (b *block[R]) finish() (*Encoded, error) {
 		}
 	}
 	e.Native = b.buf.Buf
-	e.Token = token(b.table, e.Digest)
 	var names strings.Builder
 	for i := range b.columns {
 		e.Input = append(e.Input, proto.InputColumn{Name: b.columns[i].name, Data: b.columns[i].data})
@@ -173,48 +187,56 @@ func lowCard[R any](name string, field func(*R) *string) column[R] {
 	if offset >= unsafe.Sizeof(*row) {
 		panic("column " + name + " does not point into its row") // a mistake in a list of columns
 	}
-	return column[R]{name: name, data: c, low: c, offset: offset}
+	return column[R]{
+		name: name, data: c, low: c, offset: offset,
+		seal: func(buf []byte, r *R) []byte { return netText(buf, *(*string)(unsafe.Add(unsafe.Pointer(r), offset))) },
+	}
 }
 
 // noText is a LowCardinality column that nothing fills yet.
 func noText[R any](name string) column[R] {
 	c := newColLow()
-	return column[R]{name: name, data: c, add: func(*R) { c.Append("") }}
+	return column[R]{name: name, data: c, add: func(*R) { c.Append("") }, seal: sealNothing[R]}
 }
 
 func text[R any](name string, get func(*R) string) column[R] {
 	c := new(colText)
-	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netText(buf, get(r)) }}
 }
 
 func fixed16[R any](name string, get func(*R) [16]byte) column[R] {
 	c := new(proto.ColFixedStr16)
-	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }, seal: func(buf []byte, r *R) []byte {
+		id := get(r)
+		var text [32]byte
+		hex.Encode(text[:], id[:])
+		return netBytes(buf, text[:])
+	}}
 }
 
 func nanos[R any](name string, get func(*R) int64) column[R] {
 	c := new(proto.ColDateTime64).WithPrecision(proto.PrecisionNano).WithLocation(time.UTC)
-	return column[R]{name: name, data: c, add: func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }, seal: func(buf []byte, r *R) []byte { return netInt(buf, get(r)) }}
 }
 
 func millis[R any](name string, get func(*R) int64) column[R] {
 	c := new(proto.ColDateTime64).WithPrecision(proto.PrecisionMilli).WithLocation(time.UTC)
-	return column[R]{name: name, data: c, add: func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.AppendRaw(proto.DateTime64(get(r))) }, seal: func(buf []byte, r *R) []byte { return netInt(buf, get(r)) }}
 }
 
 func u64[R any](name string, get func(*R) uint64) column[R] {
 	c := new(proto.ColUInt64)
-	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netUint(buf, get(r)) }}
 }
 
 func u32[R any](name string, get func(*R) uint32) column[R] {
 	c := new(proto.ColUInt32)
-	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netUint(buf, uint64(get(r))) }}
 }
 
 func u16[R any](name string, get func(*R) uint16) column[R] {
 	c := new(proto.ColUInt16)
-	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netUint(buf, uint64(get(r))) }}
 }
 
 func flag[R any](name string, get func(*R) bool) column[R] {
@@ -225,22 +247,32 @@ func flag[R any](name string, get func(*R) bool) column[R] {
 			v = 1
 		}
 		c.Append(v)
+	}, seal: func(buf []byte, r *R) []byte {
+		if get(r) {
+			return netUint(buf, 1)
+		}
+		return netUint(buf, 0)
 	}}
 }
 
 func count[R any](name string, get func(*R) Count) column[R] {
 	c := proto.NewColNullable[uint64](new(proto.ColUInt64))
-	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }, seal: func(buf []byte, r *R) []byte {
+		if n := get(r); n.Set {
+			return netUint(buf, n.Value)
+		}
+		return netText(buf, "")
+	}}
 }
 
 func decimal[R any](name string, get func(*R) Decimal) column[R] {
 	c := &colDecimal{ColNullable: *proto.NewColNullable[proto.Decimal128](new(proto.ColDecimal128))}
-	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.Append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netDecimal(buf, get(r)) }}
 }
 
 func mapping[R any](name string, get func(*R) []Attr) column[R] {
 	c := &colMap{keys: newColLow()}
-	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netPairs(buf, get(r)) }}
 }
 
 // colDecimal is Nullable(Decimal(38, 12)): the library's Decimal128 does not

@@ -69,7 +69,7 @@ func recordBlock[R any](table string, of func(*R) *recordRow, own []column[R]) *
 		mapping("extra", func(r *R) []Attr { return of(r).Extra }),
 		u32("attrs_truncated", func(r *R) uint32 { return of(r).Truncated }),
 	}, own...)
-	return newBlock(table, content, []column[R]{
+	return newBlock(table, func(r *R) int64 { return of(r).TS }, content, []column[R]{
 		nanos("recorded_at", func(r *R) int64 { return of(r).TS }),
 		lowCard("ts_quality", func(r *R) *string { return &of(r).TSQuality }),
 		nanos("observed_at", func(r *R) int64 { return of(r).Observer }),

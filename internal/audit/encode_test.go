@@ -252,3 +252,13 @@ func benchmark(b *testing.B, encode func(*Encoder, func(*Encoded) error) error) 
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64(size)/8192, "B/row")
 }
+
+// BenchmarkEncodeSealed is BenchmarkEncodeWithDecode with row hashes.
+func BenchmarkEncodeSealed(b *testing.B) {
+	td := chats(8192)
+	benchmark(b, func(e *Encoder, emit func(*Encoded) error) error {
+		e.SealFor(Writer{ID: "w", Epoch: 1})
+		_, err := e.Encode(td, now, emit)
+		return err
+	})
+}

@@ -55,6 +55,13 @@ func NewEncoder(limits Limits, content Content) *Encoder {
 	}
 }
 
+// SealFor makes all rows that are encoded from now on those of a writer's log. An
+// insert's token then covers when it was observed, too.
+func (e *Encoder) SealFor(w Writer) {
+	e.actions.seals.writer, e.attributions.seals.writer = w, w
+	e.records.edges.seals.writer, e.records.runs.seals.writer, e.records.chains.seals.writer = w, w, w
+}
+
 // Encode reads td, which it never changes, and calls emit for every insert that
 // is to be made, in order: actions before their corrections, then what is known
 // of delegation, content last. An Encoded is valid until emit returns. Equal

@@ -114,17 +114,17 @@ func (c *colArray[E]) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColum
 func texts[R any](name string, get func(*R) []string) column[R] {
 	data := new(colText)
 	c := &colArray[string]{data: data, add: data.Append}
-	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netTexts(buf, get(r)) }}
 }
 
 func lowCards[R any](name string, get func(*R) []string) column[R] {
 	data := newColLow()
 	c := &colArray[string]{data: data, add: data.Append}
-	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netTexts(buf, get(r)) }}
 }
 
 func mappings[R any](name string, get func(*R) [][]Attr) column[R] {
 	data := &colMap{keys: newColLow()}
 	c := &colArray[[]Attr]{data: data, add: data.append}
-	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }, seal: func(buf []byte, r *R) []byte { return netMaps(buf, get(r)) }}
 }

@@ -64,7 +64,7 @@ func newFindingEvents() *block[FindingRow] {
 		lowCard("ts_quality", func(r *FindingRow) *string { return &r.TSQuality }),
 		nanos("observed_at", func(r *FindingRow) int64 { return r.Observer }),
 	}
-	return newBlock("finding_events", content, written)
+	return newBlock("finding_events", func(r *FindingRow) int64 { return r.TS }, content, written)
 }
 
 // ConfigRow is one version of a policy or configuration that came into force or
@@ -109,7 +109,7 @@ func newConfigVersions() *block[ConfigRow] {
 		lowCard("ts_quality", func(r *ConfigRow) *string { return &r.TSQuality }),
 		nanos("observed_at", func(r *ConfigRow) int64 { return r.Observer }),
 	}
-	return newBlock("config_versions", content, written)
+	return newBlock("config_versions", func(r *ConfigRow) int64 { return r.TS }, content, written)
 }
 
 // EncodeFindings returns the insert of events that are not from the wire, such as

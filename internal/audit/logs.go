@@ -28,6 +28,9 @@ func NewLogEncoder(limits Limits) *LogEncoder {
 	return &LogEncoder{scribe: scribe{limits: limits.withDefaults()}, findings: newFindingEvents(), configs: newConfigVersions()}
 }
 
+// SealFor does what Encoder.SealFor does.
+func (e *LogEncoder) SealFor(w Writer) { e.findings.seals.writer, e.configs.seals.writer = w, w }
+
 // Encode reads ld, which it never changes, and calls emit for every insert that
 // is to be made; an Encoded is valid until emit returns, and equal records give
 // equal tokens. A record that is no finding, or a faulty one, makes no row and is

@@ -1,11 +1,5 @@
 package audit
 
-import (
-	"slices"
-
-	"github.com/ClickHouse/ch-go/proto"
-)
-
 // newActions returns the columns of table actions. What follows the content (the
 // times as clamped, the coordinates) is not part of the batch digest.
 func newActions() *block[Row] {
@@ -102,7 +96,7 @@ func newActions() *block[Row] {
 		lowCard("ts_quality", func(r *Row) *string { return &r.TSQuality }),
 		nanos("observed_at", func(r *Row) int64 { return r.Observed }),
 	}
-	return newBlock("actions", content, written)
+	return newBlock("actions", func(r *Row) int64 { return r.TS }, content, written)
 }
 
 // AttributionRow corrects who acted, and in which run, in a row that was stored
@@ -144,22 +138,5 @@ func newAttributions() *block[AttributionRow] {
 		nanos("settled_ts", func(r *AttributionRow) int64 { return r.SettledTS }),
 		nanos("observed_at", func(r *AttributionRow) int64 { return r.Observed }),
 	}
-	return newBlock("attributions", content, written)
-}
-
-// newBlock adds what every sealed table has: the schema's version and the
-// ledger's coordinates. Writer and epoch stay empty until the ledger exists.
-func newBlock[R any](table string, content, written []column[R]) *block[R] {
-	content = append(content, u16("schema_v", func(*R) uint16 { return SchemaVersion }))
-	b := &block[R]{
-		table: table, hashed: len(content),
-		batchID: new(proto.ColFixedStr16), rowIx: new(proto.ColUInt32),
-	}
-	b.columns = slices.Concat(content, written, []column[R]{
-		noText[R]("writer_id"),
-		u64("writer_epoch", func(*R) uint64 { return 0 }),
-		{name: "batch_id", data: b.batchID, add: func(*R) {}},
-		{name: "row_ix", data: b.rowIx, add: func(*R) {}},
-	})
-	return b.ready()
+	return newBlock("attributions", func(r *AttributionRow) int64 { return r.SettledTS }, content, written)
 }

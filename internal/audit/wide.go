@@ -106,5 +106,10 @@ func (c *colTime) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
 
 func instant[R any](name string, get func(*R) Time) column[R] {
 	c := newColTime()
-	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }}
+	return column[R]{name: name, data: c, add: func(r *R) { c.append(get(r)) }, seal: func(buf []byte, r *R) []byte {
+		if t := get(r); t.Set {
+			return netInt(buf, t.Value)
+		}
+		return netText(buf, "")
+	}}
 }
