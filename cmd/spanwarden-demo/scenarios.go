@@ -70,6 +70,15 @@ var stories = []story{
 		}},
 	},
 	{
+		title:  "A retry loop is told from work",
+		what:   "The fetcher makes 5 to 10 calls a task. Then it makes 500 in an hour, all refused with 429.",
+		agents: &agents.RetryLoop, finding: "baseline.loop", session: agents.SessionRetryLoop,
+		shows: []show{{
+			query: "findings", params: map[string]string{"type": "baseline."},
+			columns: []string{"type", "severity", "state", "message"},
+		}},
+	},
+	{
 		title:  "A delegation keeps its limits",
 		what:   "The assistant lets the mailer write to acme.example only. The mailer writes to somebody else.",
 		agents: &agents.DelegatedMail, finding: "delegation.constraint_violated", session: agents.SessionMail,
@@ -121,7 +130,7 @@ func playStories(ctx context.Context, st *stack.Stack, conn driver.Conn, out io.
 		if err != nil {
 			return err
 		}
-		spans[i] = n
+		spans[i] = n[stories[i].session]
 	}
 	for i := range stories {
 		s := &stories[i]

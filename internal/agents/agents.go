@@ -35,27 +35,28 @@ type Stage struct {
 	flush  func(context.Context) error
 	now    time.Time
 	err    error
-	spans  int
+	spans  map[string]int // by session
 
 	session string // of the run that is being played
 }
 
 // Run plays a scenario that begins at the given time and sends its spans to the
-// collector at endpoint, http://host:port. It returns how many there were.
-func Run(ctx context.Context, endpoint string, s *Scenario, at time.Time) (spans int, err error) {
+// collector at endpoint, http://host:port. It returns how many there
+// were of each session.
+func Run(ctx context.Context, endpoint string, s *Scenario, at time.Time) (spans map[string]int, err error) {
 	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint+"/v1/traces"))
 	if err != nil {
-		return 0, fmt.Errorf("scenario %s: %w", s.Name, err)
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	provider := trace.NewTracerProvider(
 		trace.WithBatcher(exporter),
 		trace.WithIDGenerator(&ids{name: s.Name, at: at}),
 		trace.WithResource(resource.NewSchemaless(attribute.String("service.name", s.Service))),
 	)
-	st := &Stage{ctx: ctx, tracer: provider.Tracer("acme.example/agents"), flush: provider.ForceFlush, now: at}
+	st := &Stage{ctx: ctx, tracer: provider.Tracer("acme.example/agents"), flush: provider.ForceFlush, now: at, spans: map[string]int{}}
 	s.Play(st)
 	if err := errors.Join(st.err, provider.Shutdown(ctx)); err != nil {
-		return 0, fmt.Errorf("scenario %s: %w", s.Name, err)
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	return st.spans, nil
 }
@@ -86,7 +87,7 @@ func (s *Stage) linked(name string, kind api.SpanKind, lasts time.Duration, body
 		s.now = end
 	}
 	span.End(api.WithTimestamp(s.now))
-	s.spans++
+	s.spans[s.session]++
 	return span.SpanContext()
 }
 
