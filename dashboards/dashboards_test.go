@@ -3,15 +3,11 @@ package dashboards
 import (
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -177,64 +173,6 @@ func checkPlaces(t *testing.T, panels []panel) {
 			}
 		}
 	}
-}
-
-var (
-	named = regexp.MustCompile(`'(spanwarden\.[a-z0-9_.]+)'`)
-	typed = regexp.MustCompile(`type (?:=|IN|NOT IN|!=) \(?((?:'[^']*'(?:, )?)+)|startsWith\(type, ('[^']*')`)
-	word  = regexp.MustCompile(`'([^']*)'`)
-)
-
-// texts are the strings that constants of Go files hold.
-func texts(t *testing.T, glob string) map[string]bool {
-	t.Helper()
-	files, err := filepath.Glob(glob)
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	out := map[string]bool{}
-	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		require.NoError(t, err)
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				if s, err := strconv.Unquote(lit.Value); err == nil {
-					out[s] = true
-				}
-			}
-			return true
-		})
-	}
-	return out
-}
-
-// What is inside a map has no column that the engine would miss: names of
-// attributes and types of findings are held against the code that writes them.
-func TestNames(t *testing.T) {
-	attributes := texts(t, "../internal/attr/*.go")
-	for s := range texts(t, "../processor/baselineprocessor/finding.go") {
-		attributes["spanwarden."+s] = true // it writes them as attr.Prefix + name
-	}
-	types := texts(t, "../internal/finding/*.go")
-	found := 0
-	for _, b := range boards(t) {
-		for _, q := range b.queries() {
-			for _, m := range named.FindAllStringSubmatch(q.sql, -1) {
-				found++
-				assert.True(t, attributes[m[1]], "%s: %s: no component writes %s", b.file, q.title, m[1])
-			}
-			for _, m := range typed.FindAllStringSubmatch(q.sql, -1) {
-				for _, w := range word.FindAllStringSubmatch(m[1]+m[2], -1) {
-					found++
-					whole := types[w[1]]
-					for s := range types {
-						whole = whole || strings.HasSuffix(w[1], ".") && strings.HasPrefix(s, w[1])
-					}
-					assert.True(t, whole, "%s: %s: there is no finding of type %s", b.file, q.title, w[1])
-				}
-			}
-		}
-	}
-	assert.Greater(t, found, 30)
 }
 
 type ask struct {

@@ -12,10 +12,10 @@ SELECT toFloat64(sum(cost_usd)) AS spent_usd FROM @actions WHERE @call AND @tena
 SELECT countIf(isNull(cost_usd) OR cost_status IN ('unpriced', 'partial')) AS unpriced FROM @actions WHERE @call AND @tenant AND @project AND agent_id = @agent`))
 	p.number("Actions", "All actions: model calls, tools, steps.", units.Short, sql(`
 SELECT count() AS actions FROM @actions WHERE @tenant AND @project AND agent_id = @agent`))
-	p.alarm("Violations", "Actions outside the boundary that the registry draws. What was not evaluated is not among them: see the dashboard Boundaries.", units.Short, 1, sql(`
-SELECT countIf(boundary_verdict IN ('violation', 'unregistered')) AS violations FROM @actions WHERE @tenant AND @project AND agent_id = @agent`))
-	p.number("Share of errors", "Actions that ended in an error. A dash: no action.", units.PercentUnit, sql(`
-SELECT if(count() = 0, NULL, countIf(outcome = 'error') / count()) AS share FROM @actions WHERE @tenant AND @project AND agent_id = @agent`))
+	p.alarm("Violations", "Actions outside the boundary that the registry draws, of those that were held against it. A dash: none was.", units.Short, 1, sql(`
+SELECT @violations AS violations FROM @actions WHERE @tenant AND @project AND agent_id = @agent`))
+	p.number("Share of failures", "Actions that failed. A dash: no action.", units.PercentUnit, sql(`
+SELECT if(count() = 0, NULL, countIf(outcome = 'failure') / count()) AS share FROM @actions WHERE @tenant AND @project AND agent_id = @agent`))
 	p.number("Maturity of the baseline", "How much of what is normal has been learnt, at its last action that says so: 1 is all. A dash: no baseline processor saw it.", units.PercentUnit, sql(`
 SELECT toFloat64(argMaxOrNull(assumeNotNull(baseline_maturity), ts)) AS maturity
 FROM @actions WHERE isNotNull(baseline_maturity) AND @tenant AND @project AND agent_id = @agent`))
@@ -41,7 +41,7 @@ GROUP BY time, verdict ORDER BY time, verdict`))
 	p.row("What it did")
 	p.rows(half, "Tools", "Which tools, to do what, on how many resources.", sql(`
 SELECT tool_name, tool_operation, count() AS uses, uniqExactIf(tool_resource, tool_resource != '') AS resources, countIf(boundary_verdict = 'violation') AS violations,
-    countIf(outcome = 'error') AS errors, max(ts) AS last_used
+    countIf(outcome = 'failure') AS failures, max(ts) AS last_used
 FROM @actions WHERE tool_name != '' AND @tenant AND @project AND agent_id = @agent
 GROUP BY tool_name, tool_operation ORDER BY uses DESC LIMIT 200`))
 	p.rows(half, "Declared and used", "What the registry gives it and it never used, and what it uses without being given. The registry is the last that came into force.",

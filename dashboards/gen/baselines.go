@@ -30,7 +30,7 @@ SELECT $__timeInterval(ts) AS time, toString(type) AS finding, count() AS findin
 FROM @events WHERE startsWith(type, 'baseline.') AND state = 'firing' AND @tenant AND @project AND @agents
 GROUP BY time, finding ORDER BY time, finding`))
 	p.lines(third, "Actions", "Actions of each agent in each interval.", units.Short, sql(`
-SELECT $__timeInterval(ts) AS time, toString(agent_id) AS agent, count() AS actions
+SELECT $__timeInterval(ts) AS time, if(agent_id = '', '(not known)', toString(agent_id)) AS agent, count() AS actions
 FROM @actions WHERE @tenant AND @project AND @agents
 GROUP BY time, agent ORDER BY time, agent`))
 	p.lines(third, "Tokens of a call", "The mean of input and output; calls whose tokens are not known are left out.", units.Short, sql(`

@@ -6,15 +6,17 @@ func boundaries(lib library) *page {
 	p := newPage(lib, "boundaries", "Boundaries", "What agents attempted, what their boundaries say about it, and what could not be held against one.", tenants(), projects(), agents())
 
 	p.row("In the period")
-	count := func(condition string) string {
-		return sql("SELECT countIf(" + condition + ") AS actions FROM @actions WHERE @tenant AND @project AND @agents")
+	// not known, which is not 0, where nothing was judged
+	count := func(condition, judged string) string {
+		return sql("SELECT if(countIf(" + judged + ") = 0, NULL, countIf(" + condition + ")) AS actions FROM @actions WHERE @tenant AND @project AND @agents")
 	}
-	p.number("Respected", "Actions inside the boundary of their agent.", units.Short, count("boundary_verdict = 'respected'"))
-	p.alarm("Violations", "Actions outside it.", units.Short, 1, count("boundary_verdict = 'violation'"))
-	p.alarm("By unregistered agents", "Actions of agents that the registry does not name.", units.Short, 1, count("boundary_verdict = 'unregistered'"))
+	const evaluated, decided = "boundary_verdict NOT IN ('', 'not_evaluated')", "decision_effect != ''"
+	p.number("Respected", "Actions inside the boundary of their agent. A dash: none was held against one.", units.Short, count("boundary_verdict = 'respected'", evaluated))
+	p.alarm("Violations", "Actions outside it. A dash: none was held against one.", units.Short, 1, count("boundary_verdict = 'violation'", evaluated))
+	p.alarm("By unregistered agents", "Actions of agents that the registry does not name. A dash: none was held against a registry.", units.Short, 1, count("boundary_verdict = 'unregistered'", evaluated))
 	p.number("Not evaluated", "The share of actions that were held against no boundary. It is not a share of good ones. A dash: no action.", units.PercentUnit, sql(`
 SELECT if(count() = 0, NULL, countIf(boundary_verdict IN ('', 'not_evaluated')) / count()) AS share FROM @actions WHERE @tenant AND @project AND @agents`))
-	p.number("Denied or halted", "Actions that the decision receiver refused.", units.Short, count("decision_effect IN ('deny', 'halt')"))
+	p.number("Denied or halted", "Actions that the decision receiver refused. A dash: it was not asked about any.", units.Short, count("decision_effect IN ('deny', 'halt')", decided))
 	p.alarm("Done although refused", "Findings that an action was carried out that was denied, or after a halt.", units.Short, 1, sql(`
 SELECT count() AS findings FROM @findings
 WHERE type IN ('boundary.denied_but_executed', 'boundary.after_halt') AND @tenant AND @project AND @agents`))

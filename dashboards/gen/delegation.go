@@ -13,10 +13,6 @@ picked AS
     WHERE @tenant AND @project AND @agents AND @chain
     GROUP BY tenant_id, chain_id ORDER BY max(recorded_at) DESC, chain_id LIMIT 30
 ),
-runs AS
-(
-    SELECT * FROM @runs WHERE (tenant_id, chain_id) IN (SELECT tenant_id, chain_id FROM picked)
-),
 edges AS
 (
     SELECT
@@ -25,9 +21,10 @@ edges AS
         concat(tenant_id, '/', if(delegatee_run_id != '', delegatee_run_id, concat('unused ', edge_id))) AS target
     FROM @edges
     WHERE (tenant_id, chain_id) IN (SELECT tenant_id, chain_id FROM picked)
-        OR (tenant_id, delegatee_run_id) IN (SELECT tenant_id, run_id FROM runs)
 )`
 
+// nodes are the runs, and whoever stands at an end of a delegation and is none of
+// them.
 const nodes = drawn + `,
 done AS
 (
@@ -35,33 +32,37 @@ done AS
     FROM @actions WHERE run_id != '' GROUP BY tenant_id, run_id
 )
 SELECT
-    id, any(title) AS title, any(subtitle) AS subtitle, any(mainstat) AS mainstat, any(secondarystat) AS secondarystat,
-    any(arc__respected) AS arc__respected, any(arc__refused) AS arc__refused, any(arc__unknown) AS arc__unknown,
-    any(detail__run) AS detail__run, any(detail__principal) AS detail__principal, any(detail__authority) AS detail__authority, any(detail__violations) AS detail__violations
+    id, x.1 AS title, x.2 AS subtitle, x.3 AS mainstat, x.4 AS secondarystat, x.5 AS arc__respected, x.6 AS arc__refused, 1 - x.5 - x.6 AS arc__unknown,
+    x.7 AS detail__run, x.8 AS detail__principal, x.9 AS detail__authority, x.10 AS detail__violations
 FROM
 (
-    SELECT
-        concat(r.tenant_id, '/', r.run_id) AS id, if(r.agent_id != '', toString(r.agent_id), '(agent not known)') AS title,
-        if(r.principal_id != '', concat('for ', r.principal_id), 'for nobody known') AS subtitle,
-        toFloat64(d.spent) AS mainstat, toNullable(d.actions) AS secondarystat,
-        toFloat64(r.authority = 'respected' AND r.orphan = 0) AS arc__respected, toFloat64(r.authority = 'refused' OR r.orphan = 1) AS arc__refused,
-        1 - arc__respected - arc__refused AS arc__unknown,
-        r.run_id AS detail__run, concat(r.principal_id, ' ', r.principal_grade) AS detail__principal,
-        concat(if(r.authority = '', 'not_evaluated', toString(r.authority)), if(r.orphan = 1, ', orphan', '')) AS detail__authority,
-        toNullable(d.violations) AS detail__violations, 0 AS place
-    FROM runs AS r LEFT JOIN done AS d ON d.tenant_id = r.tenant_id AND d.run_id = r.run_id
-    UNION ALL
-    SELECT e.1, e.2, 'not recorded in the period', NULL, NULL, 0., 0., 1., '', '', 'not_evaluated', NULL, 1
+    SELECT id, argMin(about, place) AS x
     FROM
     (
-        SELECT arrayJoin([
-            (source, if(delegator_id != '', toString(delegator_id), '(delegator not known)')),
-            (target, if(delegatee_id != '', toString(delegatee_id), '(nobody yet)'))]) AS e
-        FROM edges
+        SELECT
+            concat(r.tenant_id, '/', r.run_id) AS id, 0 AS place,
+            (
+                if(r.agent_id != '', toString(r.agent_id), '(agent not known)'), if(r.principal_id != '', concat('for ', r.principal_id), 'for nobody known'),
+                toFloat64(d.spent), toNullable(d.actions),
+                toFloat64(r.authority = 'respected' AND r.orphan = 0), toFloat64(r.authority = 'refused' OR r.orphan = 1),
+                r.run_id, concat(r.principal_id, ' ', r.principal_grade),
+                concat(if(r.authority = '', 'not_evaluated', toString(r.authority)), if(r.orphan = 1, ', orphan', '')), toNullable(d.violations)
+            ) AS about
+        FROM (SELECT * FROM @runs WHERE (tenant_id, chain_id) IN (SELECT tenant_id, chain_id FROM picked)) AS r
+        LEFT JOIN done AS d ON d.tenant_id = r.tenant_id AND d.run_id = r.run_id
+        UNION ALL
+        SELECT e.1, 1, (e.2, 'no run of these chains', CAST(NULL, 'Nullable(Float64)'), CAST(NULL, 'Nullable(UInt64)'), 0., 0., '', '', 'not_evaluated', CAST(NULL, 'Nullable(UInt64)'))
+        FROM
+        (
+            SELECT arrayJoin([
+                (source, if(delegator_id != '', toString(delegator_id), '(delegator not known)')),
+                (target, if(delegatee_id != '', toString(delegatee_id), '(nobody yet)'))]) AS e
+            FROM edges
+        )
     )
+    GROUP BY id
 )
-WHERE id NOT IN (SELECT concat(tenant_id, '/', run_id) FROM runs) OR place = 0
-GROUP BY id ORDER BY id`
+ORDER BY id`
 
 const edges = drawn + `
 SELECT
@@ -88,7 +89,7 @@ SELECT ` + expr + ` FROM
 	p.number("Runs", "Runs of agents that were recorded.", units.Short, coverage("count() AS runs"))
 	p.number("Unbroken and attributed", "The share of runs that stand in an unbroken chain, verified or not, that goes back to a known principal. A dash: no run.", units.PercentUnit,
 		coverage("if(count() = 0, NULL, countIf(verdict IN ('unbroken', 'unbroken_unverified') AND principal != '' AND grade NOT IN ('', 'missing')) / count()) AS share"))
-	p.alarm("In broken chains", "Runs whose chain has a verdict, and it is not that it is unbroken.", units.Short, 1, coverage("countIf(verdict NOT IN ('', 'unbroken', 'unbroken_unverified')) AS broken"))
+	p.alarm("In broken chains", "Runs whose chain has a verdict, and it is not that it is unbroken. A dash: no chain has a verdict.", units.Short, 1, coverage("if(countIf(verdict != '') = 0, NULL, countIf(verdict NOT IN ('', 'unbroken', 'unbroken_unverified'))) AS broken"))
 	p.number("Without a verdict", "Runs of chains that are not settled or not recorded. They are not unbroken.", units.Short, coverage("countIf(verdict = '') AS undecided"))
 	p.alarm("Orphans and broken links", "Runs that no evidence leads to.", units.Short, 1,
 		"SELECT count() AS orphans FROM\n(\n"+p.evidence("orphan-runs", nil, "WHERE @tenant AND @agents AND @chain")+"\n)")

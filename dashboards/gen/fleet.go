@@ -53,7 +53,7 @@ GROUP BY model HAVING isNotNull(usd) ORDER BY usd DESC LIMIT 25`))
 SELECT
     tenant_id, agent_id, any(agent_name) AS name, count() AS actions, countIf(@call) AS calls, uniqExactIf(session_id, session_id != '') AS sessions,
     toFloat64(sumIf(cost_usd, usage_accounting != 'rollup')) AS spent_usd, countIf(cost_status IN ('unpriced', 'partial')) AS unpriced,
-    countIf(boundary_verdict = 'violation') AS violations, countIf(boundary_verdict IN ('', 'not_evaluated')) AS not_evaluated, countIf(outcome = 'error') AS errors, max(ts) AS last_seen
+    countIf(boundary_verdict = 'violation') AS violations, countIf(boundary_verdict IN ('', 'not_evaluated')) AS not_evaluated, countIf(outcome = 'failure') AS failures, max(ts) AS last_seen
 FROM @actions WHERE @tenant AND @project AND @agents
 GROUP BY tenant_id, agent_id ORDER BY spent_usd DESC NULLS LAST, actions DESC LIMIT 500`))
 	p.rows(full, "Open findings", "Findings that fire, the gravest first.", sql(openFindings))

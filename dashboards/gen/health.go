@@ -26,8 +26,8 @@ SELECT countIf(attrs_truncated > 0) AS actions FROM @actions WHERE @tenant AND @
 SELECT $__timeInterval(ts) AS time, toString(if(dialect = '', 'unknown', dialect)) AS dialect_name, count() AS actions
 FROM @actions WHERE @tenant AND @project AND @agents
 GROUP BY time, dialect_name ORDER BY time, dialect_name`))
-	p.lines(half, "Rows by writer", "Each collector that writes. A line that ends is one that writes no more.", units.Short, sql(`
-SELECT $__timeInterval(observed_at) AS time, toString(writer_id) AS writer, count() AS actions
+	p.bars(half, "Actions by writer", "Each collector that writes, by when the actions began.", units.Short, sql(`
+SELECT $__timeInterval(ts) AS time, if(writer_id = '', '(not stated)', toString(writer_id)) AS writer, count() AS actions
 FROM @actions WHERE @tenant AND @project AND @agents
 GROUP BY time, writer ORDER BY time, writer`))
 	p.bars(half, "Token counts by how they were understood", "assumed: the emitter does not say whether cached tokens are in the input, so the price may be off.", units.Short, sql(`

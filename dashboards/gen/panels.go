@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/bargauge"
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/nodegraph"
@@ -98,6 +99,10 @@ func (p *page) rows(s shape, title, description, sql string) {
 // graph takes the two frames that Grafana's node graph wants, by these names.
 func (p *page) graph(s shape, title, description, nodes, edges string) {
 	b := nodegraph.NewPanelBuilder().
-		Nodes(nodegraph.NewNodeOptionsBuilder().MainStatUnit(units.Dollars).SecondaryStatUnit(units.Short))
+		Nodes(nodegraph.NewNodeOptionsBuilder().MainStatUnit(units.Dollars).SecondaryStatUnit(units.Short).Arcs([]cog.Builder[nodegraph.ArcOption]{
+			nodegraph.NewArcOptionBuilder().Field("arc__respected").Color("green"),
+			nodegraph.NewArcOptionBuilder().Field("arc__refused").Color("red"),
+			nodegraph.NewArcOptionBuilder().Field("arc__unknown").Color("gray"),
+		}))
 	p.put(s, title, description, b, table("nodes", nodes), table("edges", edges))
 }

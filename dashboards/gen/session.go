@@ -28,8 +28,8 @@ SELECT toUnixTimestamp64Milli(minOrNull(assumeNotNull(projected_at))) AS project
 `+budgetEvents+` AND type = 'budget.projected' AND state = 'firing' AND isNotNull(projected_at)`))
 	p.alarm("Halts in force", "Halts of this session, or of its project, agents or tenant, at the end of the period.", units.Short, 1,
 		"SELECT count() AS halts FROM\n(\n"+p.evidence("halts", nil, "WHERE in_force_at_end AND @tenant AND "+halted)+"\n)")
-	p.alarm("Violations", "Actions outside the boundary of their agent.", units.Short, 1, sql(`
-SELECT countIf(boundary_verdict IN ('violation', 'unregistered')) AS violations FROM @session_actions WHERE @tenant`))
+	p.alarm("Violations", "Actions outside the boundary of their agent, of those that were held against one. A dash: none was.", units.Short, 1, sql(`
+SELECT @violations AS violations FROM @session_actions WHERE @tenant`))
 
 	p.row("Trajectory")
 	p.lines(shape{24, 11}, "Spend, budget and projection", "Money spent so far after each priced call; the limits of budgets in USD about which something was found; and what was projected, from the moment of the projection to its horizon.", units.Dollars,

@@ -47,8 +47,10 @@ var words = strings.NewReplacer(
 	"@agent", chosen("agent"),
 	"@session", chosen("session"),
 	"@chain", among("chain_id", "chain"),
+	// not known where nothing was held against a boundary, which is not 0
+	"@violations", "if(countIf(boundary_verdict NOT IN ('', 'not_evaluated')) = 0, NULL, countIf(boundary_verdict IN ('violation', 'unregistered')))",
 	// what is an expense: a roll-up says again what its children say
-	"@call", "(usage_accounting != 'rollup' AND (kind IN ('inference', 'embedding') OR isNotNull(cost_usd)))",
+	"@call", "(usage_accounting != 'rollup' AND cost_status NOT IN ('duplicate', 'rollup') AND (kind IN ('inference', 'embedding') OR isNotNull(cost_usd)))",
 )
 
 func sql(text string) string { return words.Replace(strings.TrimSpace(text)) }
