@@ -3,6 +3,7 @@
 package operator
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 // Halt is a halt or denial in force.
 type Halt struct {
 	ID     string `json:"id"`
+	HaltID string `json:"halt_id"` // the same
 	Scope  string `json:"scope"`
 	Tenant string `json:"tenant,omitempty"`
 	Key    string `json:"key"`
@@ -51,6 +53,10 @@ type Order struct {
 	By      string     `json:"by"`
 	Reason  string     `json:"reason"`
 	Until   *time.Time `json:"until,omitempty"`
+	// ID is another name of Key, TTL another way to say Until: a duration from now,
+	// such as 2h.
+	ID  string `json:"id,omitempty"`
+	TTL string `json:"ttl,omitempty"`
 }
 
 // Release is the body of POST /v1/halts/{id}/release.
@@ -179,7 +185,7 @@ type Error struct {
 // HaltOf returns the public form of a halt.
 func HaltOf(h *ledger.Halt) Halt {
 	out := Halt{
-		ID: h.ID(), Scope: h.Scope.String(), Tenant: h.Tenant, Key: h.Key, Run: h.Run, Session: h.Session, Effect: h.Effect.String(),
+		ID: h.ID(), HaltID: h.ID(), Scope: h.Scope.String(), Tenant: h.Tenant, Key: h.Key, Run: h.Run, Session: h.Session, Effect: h.Effect.String(),
 		Since: h.Since, Until: moment(h.Until), Budget: h.Budget, Rule: h.Rule, By: h.By, Reason: h.Reason, PolicyVersion: h.PolicyVersion,
 	}
 	if h.Budget != "" {
@@ -208,10 +214,10 @@ func moment(t time.Time) *time.Time {
 
 var scopes = []ledger.Scope{ledger.Tenant, ledger.Project, ledger.Agent, ledger.Session, ledger.Principal, ledger.DelegationRoot}
 
-// Ledger returns the order as the ledger takes it. The error names the member
-// and the value.
-func (o *Order) Ledger() (ledger.Order, error) {
-	out := ledger.Order{Tenant: o.Tenant, Key: o.Key, Run: o.Run, Session: o.Session, By: o.By, Reason: o.Reason, Effect: ledger.EffectHalt}
+// Ledger returns the order, given now, as the ledger takes it. The error names
+// the member and the value.
+func (o *Order) Ledger(now time.Time) (ledger.Order, error) {
+	out := ledger.Order{Tenant: o.Tenant, Key: cmp.Or(o.Key, o.ID), Run: o.Run, Session: o.Session, By: o.By, Reason: o.Reason, Effect: ledger.EffectHalt}
 	var errs []error
 	i := slices.IndexFunc(scopes, func(s ledger.Scope) bool { return s.String() == o.Scope })
 	if i < 0 {
@@ -226,8 +232,20 @@ func (o *Order) Ledger() (ledger.Order, error) {
 	default:
 		errs = append(errs, fmt.Errorf("effect: want halt or deny, not %q", o.Effect))
 	}
-	if o.Until != nil {
+	if o.Key != "" && o.ID != "" && o.Key != o.ID {
+		errs = append(errs, fmt.Errorf("id: is another name of key: %q and %q differ", o.ID, o.Key))
+	}
+	switch {
+	case o.Until != nil && o.TTL != "":
+		errs = append(errs, errors.New("ttl: until says when it ends already"))
+	case o.Until != nil:
 		out.Until = *o.Until
+	case o.TTL != "":
+		ttl, err := time.ParseDuration(o.TTL)
+		if err != nil || ttl <= 0 {
+			errs = append(errs, fmt.Errorf("ttl: want a positive duration such as 2h, not %q", o.TTL))
+		}
+		out.Until = now.Add(ttl)
 	}
 	return out, errors.Join(errs...)
 }

@@ -143,7 +143,7 @@ func (r *decisionReceiver) setHalt(w http.ResponseWriter, req *http.Request) {
 	if !read(w, req, &in) {
 		return
 	}
-	order, err := in.Ledger()
+	order, err := in.Ledger(r.engine.now())
 	if err != nil {
 		fail(w, http.StatusBadRequest, err.Error())
 		return

@@ -2,6 +2,7 @@ package decisionreceiver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -101,6 +102,24 @@ func TestHalts(t *testing.T) {
 	assert.Empty(t, halts)
 }
 
+// The forms of the reference: id and ttl, and DELETE without a body in its answer.
+func TestHaltForms(t *testing.T) {
+	base := start(t, open)
+	resp, raw := send(t, base, "/v1/halts", `{"scope":"session","id":"s","ttl":"2h","by":"bob","reason":"wrong mails"}`)
+	require.Equal(t, http.StatusCreated, resp.StatusCode, "%s", raw)
+	var set operator.Halt
+	require.NoError(t, json.Unmarshal(raw, &set))
+	assert.Equal(t, "s", set.Key)
+	require.NotNil(t, set.Until)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, base+"/v1/halts/"+set.HaltID, strings.NewReader(`{"by":"bob","reason":"corrected"}`))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err = http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+}
+
 func TestBalances(t *testing.T) {
 	client := &operator.Client{Base: start(t, open)}
 	got, err := client.Balances(t.Context(), map[string][]string{"session": {"s"}})
@@ -132,6 +151,11 @@ func TestRefusals(t *testing.T) {
 		"no reason":          {base: base, method: "POST", path: "/v1/halts", body: `{"scope":"session","key":"s","by":"b"}`, want: 400},
 		"no key":             {base: base, method: "POST", path: "/v1/halts", body: `{"scope":"session","by":"b","reason":"r"}`, want: 400},
 		"already over":       {base: base, method: "POST", path: "/v1/halts", body: `{"scope":"session","key":"s","by":"b","reason":"r","until":"2001-01-01T00:00:00Z"}`, want: 400},
+		"two names":          {base: base, method: "POST", path: "/v1/halts", body: `{"scope":"session","key":"s","id":"t","by":"b","reason":"r"}`, want: 400},
+		"no such duration":   {base: base, method: "POST", path: "/v1/halts", body: `{"scope":"session","key":"s","ttl":"soon","by":"b","reason":"r"}`, want: 400},
+		"two ends":           {base: base, method: "POST", path: "/v1/halts", body: `{"scope":"session","key":"s","ttl":"1h","until":"2101-01-01T00:00:00Z","by":"b","reason":"r"}`, want: 400},
+		"delete unknown":     {base: base, method: "DELETE", path: "/v1/halts/x", body: `{"by":"b","reason":"r"}`, want: 404},
+		"delete unsaid":      {base: base, method: "DELETE", path: "/v1/halts/x", body: `{}`, want: 404},
 		"too large":          {base: base, method: "POST", path: "/v1/halts", body: `{"key":"` + strings.Repeat("x", maxBody) + `"}`, want: 413},
 		"unknown halt":       {base: base, method: "POST", path: "/v1/halts/x/release", body: `{"by":"b","reason":"r"}`, want: 404},
 		"unknown path":       {base: base, method: "GET", path: "/v1/nothing", want: 404},

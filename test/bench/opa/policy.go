@@ -67,7 +67,7 @@ processors: {genai: }
 exporters: {debug: }
 service:
   extensions: [governance]
-  telemetry: {metrics: {level: none}, logs: {level: error}}
+  telemetry: {metrics: {level: none}, logs: {level: error}, traces: {level: none}}
   pipelines: {traces: {receivers: [decision], processors: [genai], exporters: [debug]}}
 `, filepath.Join(dir, "agents.yaml"), evidence, decisionAddr)
 	}
