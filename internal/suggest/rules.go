@@ -108,7 +108,11 @@ func (t *Tool) resources() (patterns []string, listed bool) {
 	if end <= 0 || strings.HasSuffix(prefix[:end+1], "://") || prefix[:end] == "" || strings.HasSuffix(prefix[:end], ":/") {
 		return nil, false
 	}
-	return []string{escapeResource(prefix[:end+1]) + "**"}, false
+	pattern := escapeResource(prefix[:end+1]) + "**"
+	if slices.ContainsFunc(seen, func(s string) bool { return !fits(pattern, s) }) {
+		return nil, false
+	}
+	return []string{pattern}, false
 }
 
 // escape makes a pattern that matches the text alone.
@@ -136,10 +140,24 @@ func authority(s string) string {
 }
 
 // canonical returns the one spelling of a resource, and whether a pattern can
-// stand for it: not where it could be read as another one, or is no real address.
+// stand for it: not where it could be read as another one.
 func canonical(s string) (string, bool) {
 	c, ambiguous := policy.CanonicalResource(s)
-	return c, c != "" && !ambiguous && !strings.ContainsAny(authority(c), "%?@*{}[]\\#")
+	return c, c != "" && !ambiguous && fits(escapeResource(c), s)
+}
+
+// fits asks the policy engine itself whether a pattern matches a resource: what
+// is suggested must not hang on knowing how patterns are read.
+func fits(pattern, resource string) bool {
+	doc := "{apiVersion: spanwarden/v1alpha1, kind: AgentPermissions, metadata: {name: a}, spec: {owner: \"user:a\"," +
+		" agent: {id: a, match: [{subject: a}]}, allow: [{id: r, resources: [" + quoted(pattern) + "]}]}}"
+	r, err := policy.Load([]policy.File{{Name: "pattern", Data: []byte(doc)}})
+	if err != nil {
+		return false
+	}
+	var out policy.Result
+	r.Agent("a").Judge(&policy.Request{Tool: "t", Operation: "read", Resource: resource}, &out)
+	return out.Verdict == policy.Respected
 }
 
 // slug is a readable rule id.

@@ -13,6 +13,7 @@ import (
 
 // write puts a judgement on the span of its action.
 func write(m pcommon.Map, j *judge.Judgement) {
+	m.EnsureCapacity(m.Len() + 8)
 	m.PutStr(attr.BoundaryVerdict, string(j.Verdict))
 	putText(m, attr.BoundaryRule, j.Rule)
 	putText(m, attr.PolicyVersion, j.Version)
