@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"math/big"
@@ -38,13 +37,12 @@ func ParseObject(raw []byte) (map[string]any, error) {
 	case !utf8.Valid(raw):
 		return nil, errNotUTF8
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	v, err := readValue(dec, "", 0)
+	p := parser{raw: raw}
+	v, err := p.value(0)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+	if p.space(); p.at < len(raw) {
 		return nil, errTrailing
 	}
 	m, ok := v.(map[string]any)
@@ -52,74 +50,6 @@ func ParseObject(raw []byte) (map[string]any, error) {
 		return nil, errNoObject
 	}
 	return m, nil
-}
-
-func readValue(dec *json.Decoder, path string, depth int) (any, error) {
-	tok, err := dec.Token()
-	if err != nil {
-		return nil, broken(path, err)
-	}
-	open, ok := tok.(json.Delim)
-	if !ok {
-		return tok, nil
-	}
-	if depth >= maxDepth {
-		return nil, errTooDeep
-	}
-	var out any
-	if open == '{' {
-		out, err = readMembers(dec, path, depth)
-	} else {
-		out, err = readItems(dec, path, depth)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, broken(path, err)
-	}
-	return out, nil
-}
-
-func readMembers(dec *json.Decoder, path string, depth int) (map[string]any, error) {
-	m := map[string]any{}
-	for dec.More() {
-		tok, err := dec.Token()
-		if err != nil {
-			return nil, broken(path, err)
-		}
-		name, _ := tok.(string)
-		at := path + "/" + clip(name)
-		if _, twice := m[name]; twice {
-			return nil, fmt.Errorf("%s: the member is named twice", at)
-		}
-		if m[name], err = readValue(dec, at, depth+1); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
-}
-
-func readItems(dec *json.Decoder, path string, depth int) ([]any, error) {
-	list := []any{}
-	for dec.More() {
-		v, err := readValue(dec, path+"/"+strconv.Itoa(len(list)), depth+1)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, nil
-}
-
-func broken(path string, err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("the JSON ends too early")
-	}
-	if path == "" {
-		return fmt.Errorf("the body is not JSON: %w", err)
-	}
-	return fmt.Errorf("%s: %w", clip(path), err)
 }
 
 // clip bounds what is repeated of an asker's own words.

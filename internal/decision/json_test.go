@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -51,13 +52,27 @@ func TestParseObjectRefuses(t *testing.T) {
 // again byte for byte; the standard library agrees on what is JSON.
 func FuzzCanonical(f *testing.F) {
 	f.Add(`{"a":[1,2.5e10,"x"],"b":{"c":null,"d":true}}`)
+	f.Add(`{"a":1.`)
+	f.Add(`{"a":"\`)
+	f.Add(`{"a":-0.5E+7,"b":[],"c":{}} `)
+	f.Add(`{"a":01}`)
 	f.Add(`{"\u00e9":"\ud83d\ude00","n":12345678901234567890}`)
 	f.Fuzz(func(t *testing.T, in string) {
 		m, err := ParseObject([]byte(in))
+		dec := json.NewDecoder(strings.NewReader(in))
+		dec.UseNumber()
+		var std map[string]any
+		stdErr := dec.Decode(&std)
 		if err != nil {
+			// What only we refuse is what two readers could take differently.
+			if stdErr == nil && std != nil && json.Valid([]byte(in)) && utf8.ValidString(in) {
+				assert.Regexp(t, "named twice|deeper", err.Error(), in)
+			}
 			return
 		}
+		require.NoError(t, stdErr, in)
 		assert.True(t, json.Valid([]byte(in)), in)
+		assert.Equal(t, std, m, in)
 		once := Canonical(nil, m)
 		again, err := ParseObject(once)
 		require.NoError(t, err, "%s", once)

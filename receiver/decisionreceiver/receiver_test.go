@@ -155,7 +155,7 @@ func TestRefusals(t *testing.T) {
 		"no such duration":   {base: base, method: "POST", path: "/v1/halts", body: `{"scope":"session","key":"s","ttl":"soon","by":"b","reason":"r"}`, want: 400},
 		"two ends":           {base: base, method: "POST", path: "/v1/halts", body: `{"scope":"session","key":"s","ttl":"1h","until":"2101-01-01T00:00:00Z","by":"b","reason":"r"}`, want: 400},
 		"delete unknown":     {base: base, method: "DELETE", path: "/v1/halts/x", body: `{"by":"b","reason":"r"}`, want: 404},
-		"delete unsaid":      {base: base, method: "DELETE", path: "/v1/halts/x", body: `{}`, want: 404},
+		"delete unsaid":      {base: base, method: "DELETE", path: "/v1/halts/x", body: `{}`, want: 400},
 		"too large":          {base: base, method: "POST", path: "/v1/halts", body: `{"key":"` + strings.Repeat("x", maxBody) + `"}`, want: 413},
 		"unknown halt":       {base: base, method: "POST", path: "/v1/halts/x/release", body: `{"by":"b","reason":"r"}`, want: 404},
 		"unknown path":       {base: base, method: "GET", path: "/v1/nothing", want: 404},
