@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench conformance stranger prices clean
+.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench bench-nab conformance stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,12 @@ generate-check: generate ## fail where generated files are not committed
 
 bench: ## nanoseconds and allocations of every kernel (minutes; BENCH=regexp for some)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./internal/... ./connector/... ./exporter/... ./processor/...
+
+NAB ?= ../shared/benchmarks/nab
+bench-nab: ## the baseline's own kernel on the Numenta Anomaly Benchmark (NAB=DIR)
+	@test -d $(NAB) || { echo "no data at $(NAB); see test/bench/nab"; exit 1; }
+	@mkdir -p _run/nab && tar -xzf $(NAB)/nab-tuning.tar.gz -C _run/nab && tar -xzf $(NAB)/nab-tuning-known-results.tar.gz -C _run/nab
+	go run ./test/bench/nab -data _run/nab/data -windows _run/nab/labels/combined_windows.json -out _run/nab/scores -known _run/nab/results
 
 CORPUS ?= testdata/corpus
 conformance: build engine ## replay recordings (CORPUS=DIR), compare what SQL says with their truth

@@ -50,7 +50,17 @@ type show struct {
 // chainOfSession stands for the id of the chain that the story's session is.
 const chainOfSession = "@chain"
 
+// Time is that of the spans: what reaches back two weeks is told first.
 var stories = []story{
+	{
+		title:  "A retry loop is told from work",
+		what:   "The fetcher makes 5 to 10 calls a task. Then it makes 500 in an hour, all refused with 429.",
+		agents: &agents.RetryLoop, finding: "baseline.loop", session: agents.SessionRetryLoop,
+		shows: []show{{
+			query: "findings", params: map[string]string{"type": "baseline."},
+			columns: []string{"type", "severity", "state", "message"},
+		}},
+	},
 	{
 		title:  "A reasoning loop is stopped before it spends what it must not",
 		what:   "100 USD a session. 87 USD are gone after 30 s; at that pace the limit is 4 s away.",
@@ -67,15 +77,6 @@ var stories = []story{
 		shows: []show{{
 			query: "boundary-actions", params: map[string]string{"agent": "support"},
 			columns: []string{"ts", "kind", "tool", "operation", "model", "verdict", "rule", "findings"},
-		}},
-	},
-	{
-		title:  "A retry loop is told from work",
-		what:   "The fetcher makes 5 to 10 calls a task. Then it makes 500 in an hour, all refused with 429.",
-		agents: &agents.RetryLoop, finding: "baseline.loop", session: agents.SessionRetryLoop,
-		shows: []show{{
-			query: "findings", params: map[string]string{"type": "baseline."},
-			columns: []string{"type", "severity", "state", "message"},
 		}},
 	},
 	{

@@ -24,7 +24,7 @@ import (
 // Scenario is a script. Times are relative to the moment it is run at.
 type Scenario struct {
 	Name    string
-	Service string // service.name
+	Service string // service.name, and the project
 	Play    func(*Stage)
 }
 
@@ -51,7 +51,7 @@ func Run(ctx context.Context, endpoint string, s *Scenario, at time.Time) (spans
 	provider := trace.NewTracerProvider(
 		trace.WithBatcher(exporter),
 		trace.WithIDGenerator(&ids{name: s.Name, at: at}),
-		trace.WithResource(resource.NewSchemaless(attribute.String("service.name", s.Service))),
+		trace.WithResource(resource.NewSchemaless(attribute.String("service.name", s.Service), attribute.String("spanwarden.project.id", s.Service))),
 	)
 	st := &Stage{ctx: ctx, tracer: provider.Tracer("acme.example/agents"), flush: provider.ForceFlush, now: at, spans: map[string]int{}}
 	s.Play(st)

@@ -108,9 +108,11 @@ func (s *spending) settled(item *genai.Item) {
 		}
 		var l governance.Late
 		id, _ := text(e.Attributes(), attr.AttributionAction)
-		if n, err := hex.Decode(l.Action[:], []byte(id)); err != nil || n != len(l.Action) {
+		raw, err := hex.DecodeString(id)
+		if err != nil || len(raw) != len(l.Action) {
 			continue // not written by our genai processor
 		}
+		copy(l.Action[:], raw)
 		l.Agent, _ = text(e.Attributes(), attr.AgentID)
 		l.Session, _ = text(e.Attributes(), attr.SessionID)
 		l.Principal, _ = text(e.Attributes(), attr.PrincipalID)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -191,4 +192,18 @@ func TestGovernanceMustExist(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, p.Start(t.Context(), host{}), "governance")
 	require.NoError(t, p.Shutdown(t.Context()))
+}
+
+// An attribution that is none of ours changes nothing and breaks nothing.
+func TestForgedAttribution(t *testing.T) {
+	p, _, sink := governed(t, cap1USD)
+	for _, id := range []string{"", "xyz", "00", strings.Repeat("ab", 17), strings.Repeat("ab", 4000)} {
+		td := inSession(1, func(a pcommon.Map) { a.PutStr(attr.ActionKind, "inference") })
+		e := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Events().AppendEmpty()
+		e.SetName(attr.AttributionEvent)
+		e.Attributes().PutStr(attr.AttributionAction, id)
+		e.Attributes().PutStr(attr.AgentID, "mallory")
+		require.NoError(t, p.ConsumeTraces(t.Context(), td))
+	}
+	assert.Len(t, batches(sink), 5)
 }
