@@ -1,0 +1,181 @@
+package tlog
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Hash is a hash of the tree.
+type Hash = tlog.Hash
+
+// The kinds of leaves.
+const (
+	Genesis   = "genesis"   // begins a log
+	Batch     = "batch"     // rows of one insert
+	Heartbeat = "heartbeat" // the writer lives, and what it saw since the last one
+	Recover   = "recover"   // the writer started again with its state
+	Stop      = "stop"      // the writer ended in order
+)
+
+// Leaf is one entry of a log. Fields that a kind does not use are zero.
+type Leaf struct {
+	Writer     string
+	Epoch, Seq uint64
+	Kind       string
+	SealedAt   int64 // ms since 1970
+
+	// Of a batch.
+	Table        string
+	Rows         uint32
+	Digest       [32]byte // D
+	HashVersion  uint8
+	MinTS, MaxTS int64 // ns since 1970, of the rows
+
+	// Counters are spans and log records since the leaf before that has counters.
+	Counters Counters
+
+	// Detail is what a kind has to say beside: keys of letters, digits and
+	// underscores, any values.
+	Detail map[string]string
+}
+
+// Counters are how many items a writer took and what became of them.
+type Counters struct {
+	Received uint64 // handed over by the pipelines
+	Written  uint64 // made rows that the store acknowledged
+	Filtered uint64 // make no row and need none
+	Refused  uint64 // went to the dead-letter file
+}
+
+// Add adds o.
+func (c *Counters) Add(o Counters) {
+	c.Received += o.Received
+	c.Written += o.Written
+	c.Filtered += o.Filtered
+	c.Refused += o.Refused
+}
+
+const leafHead = "spanwarden-leaf/v1"
+
+// BatchID is how rows name their batch: the first half of D.
+func (l *Leaf) BatchID() [16]byte { return [16]byte(l.Digest[:16]) }
+
+// Text is the leaf as it is hashed: see README.md.
+func (l *Leaf) Text() string {
+	b := make([]byte, 0, 320)
+	b = append(b, leafHead...)
+	b = append(b, "\nwriter "+l.Writer...)
+	b = strconv.AppendUint(append(b, "\nepoch "...), l.Epoch, 10)
+	b = strconv.AppendUint(append(b, "\nseq "...), l.Seq, 10)
+	b = append(b, "\nkind "+l.Kind...)
+	b = strconv.AppendInt(append(b, "\nsealed_at "...), l.SealedAt, 10)
+	b = append(b, "\ntable "+l.Table...)
+	b = strconv.AppendUint(append(b, "\nrows "...), uint64(l.Rows), 10)
+	b = append(b, "\ndigest "+strings.ToUpper(hex.EncodeToString(l.Digest[:]))...)
+	b = strconv.AppendUint(append(b, "\nhash_v "...), uint64(l.HashVersion), 10)
+	b = strconv.AppendInt(append(b, "\nmin_ts "...), l.MinTS, 10)
+	b = strconv.AppendInt(append(b, "\nmax_ts "...), l.MaxTS, 10)
+	b = strconv.AppendUint(append(b, "\nreceived "...), l.Counters.Received, 10)
+	b = strconv.AppendUint(append(b, "\nwritten "...), l.Counters.Written, 10)
+	b = strconv.AppendUint(append(b, "\nfiltered "...), l.Counters.Filtered, 10)
+	b = strconv.AppendUint(append(b, "\nrefused "...), l.Counters.Refused, 10)
+	for _, k := range slices.Sorted(maps.Keys(l.Detail)) {
+		b = strconv.AppendQuoteToASCII(append(b, "\n."+k+" "...), l.Detail[k])
+	}
+	return string(append(b, '\n'))
+}
+
+// Hash is the leaf's hash in the tree.
+func (l *Leaf) Hash() Hash { return tlog.RecordHash([]byte(l.Text())) }
+
+var errNotCanonical = errors.New("is not the canonical text of a leaf")
+
+// ParseLeaf reads what Text wrote and takes nothing else.
+func ParseLeaf(text string) (Leaf, error) {
+	var l Leaf
+	lines := strings.Split(text, "\n")
+	if lines[0] != leafHead {
+		return l, fmt.Errorf("line 1: want %q, not %q", leafHead, clip(lines[0]))
+	}
+	for i, line := range lines[1:] {
+		if line == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(line, " ")
+		if err := l.set(key, value); err != nil {
+			return l, fmt.Errorf("line %d: %s: %w", i+2, clip(key), err)
+		}
+	}
+	if l.Text() != text {
+		return l, errNotCanonical
+	}
+	return l, nil
+}
+
+func (l *Leaf) set(key, value string) (err error) {
+	number := func(bits int) uint64 {
+		n, e := strconv.ParseUint(value, 10, bits)
+		err = e
+		return n
+	}
+	signed := func() int64 {
+		n, e := strconv.ParseInt(value, 10, 64)
+		err = e
+		return n
+	}
+	if name, ok := strings.CutPrefix(key, "."); ok {
+		text, err := strconv.Unquote(value)
+		if l.Detail == nil {
+			l.Detail = map[string]string{}
+		}
+		l.Detail[name] = text
+		return err
+	}
+	switch key {
+	case "writer":
+		l.Writer = value
+	case "kind":
+		l.Kind = value
+	case "table":
+		l.Table = value
+	case "epoch":
+		l.Epoch = number(64)
+	case "seq":
+		l.Seq = number(64)
+	case "sealed_at":
+		l.SealedAt = signed()
+	case "rows":
+		l.Rows = uint32(number(32))
+	case "hash_v":
+		l.HashVersion = uint8(number(8))
+	case "min_ts":
+		l.MinTS = signed()
+	case "max_ts":
+		l.MaxTS = signed()
+	case "received":
+		l.Counters.Received = number(64)
+	case "written":
+		l.Counters.Written = number(64)
+	case "filtered":
+		l.Counters.Filtered = number(64)
+	case "refused":
+		l.Counters.Refused = number(64)
+	case "digest":
+		var d []byte
+		if d, err = hex.DecodeString(value); err == nil && len(d) == len(l.Digest) {
+			l.Digest = [32]byte(d)
+		}
+	default:
+		return errNotCanonical
+	}
+	return err
+}
+
+func clip(s string) string { return s[:min(len(s), 80)] }
