@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"strings"
@@ -112,4 +113,28 @@ func TestRatesModel(t *testing.T) {
 	assert.True(t, rates.Take("a", "r", 1, time.Hour, t0))
 	assert.False(t, rates.Take("a", "other", 1, time.Hour, t0), "what cannot be counted is not allowed")
 	assert.False(t, rates.Take("a", "r", MaxRate+1, time.Hour, t0))
+}
+
+func BenchmarkParse(b *testing.B) {
+	raw := []byte(`{"subject":{"type":"user","id":"alice"},"action":{"name":"tools/call","properties":{"arguments":{"amount":12.5,"currency":"EUR"}}},` +
+		`"resource":{"type":"tool","id":"mcp/bank/transfer","properties":{"uri":"bank://acct/7"}},"context":{"agent":"bot","session_id":"s1"}}`)
+	b.Run("ours", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := ParseObject(raw); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encoding-json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			dec := json.NewDecoder(bytes.NewReader(raw))
+			dec.UseNumber()
+			var m map[string]any
+			if err := dec.Decode(&m); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

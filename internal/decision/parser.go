@@ -9,7 +9,7 @@ import (
 )
 
 // parser reads one JSON text (RFC 8259) of valid UTF-8. encoding/json would read
-// it too, but takes the last of two members of one name and four times as long.
+// it too, but takes the last of two members of one name; BenchmarkParse has both.
 type parser struct {
 	raw  []byte
 	at   int

@@ -245,6 +245,9 @@ func TestEvidenceTimeout(t *testing.T) {
 	a := evaluate(t, "http://"+r.address, question("teller", "mcp/bank/balance", `{}`))
 	assert.False(t, a.Decision)
 	assert.Equal(t, "evidence_unavailable", a.Context.Reason)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, r.evidence.stop(ctx), context.Canceled, "nor those who stop the collector")
 	close(release)
 }
 

@@ -3,6 +3,7 @@ package decisionreceiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,15 +60,26 @@ func newEvidence(cfg *Config, next consumer.Traces, version, instance string, te
 
 func (v *evidence) start() { v.done.Go(v.run) }
 
-// stop records what waits and returns.
-func (v *evidence) stop() {
+// stop records what waits and returns, or gives up when ctx does: a pipeline that
+// hangs keeps what it has.
+func (v *evidence) stop(ctx context.Context) error {
 	v.stopping.Lock()
 	if !v.stopped {
 		v.stopped = true
 		close(v.queue)
 	}
 	v.stopping.Unlock()
-	v.done.Wait()
+	finished := make(chan struct{})
+	go func() {
+		v.done.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("recording the last decisions: %w", ctx.Err())
+	}
 }
 
 // put hands an entry over without waiting.

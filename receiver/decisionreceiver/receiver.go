@@ -75,8 +75,7 @@ func (r *decisionReceiver) Start(ctx context.Context, host component.Host) (err 
 		r.set.Logger.Info("digest::key is not set: digests of what was asked can be compared within this run only")
 	}
 	if err := r.startGRPC(ctx, host); err != nil {
-		r.evidence.stop()
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, listener.Close(), r.evidence.stop(ctx))
 	}
 	r.tasks.Go(func() {
 		if err := r.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -153,8 +152,7 @@ func (r *decisionReceiver) Shutdown(ctx context.Context) error {
 		r.grpc.GracefulStop()
 	}
 	r.tasks.Wait()
-	r.evidence.stop()
-	return err
+	return errors.Join(err, r.evidence.stop(ctx))
 }
 
 // handler routes, limits and counts.
