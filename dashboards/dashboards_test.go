@@ -73,7 +73,7 @@ func boards(t *testing.T) []board {
 	t.Helper()
 	files, err := filepath.Glob("*.json")
 	require.NoError(t, err)
-	var out []board
+	out := make([]board, 0, len(files))
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -383,7 +383,7 @@ func graph(t *testing.T, conn driver.Conn) {
 			}
 			ids := map[any]bool{}
 			require.Equal(t, []string{"id", "source", "target"}, frames["edges"].columns[:3])
-			var arrows []string
+			arrows := make([]string, 0, len(frames["edges"].rows))
 			for _, row := range frames["edges"].rows {
 				assert.False(t, ids[row[0]], "%s: %s is there twice", name, row[0])
 				ids[row[0]] = true

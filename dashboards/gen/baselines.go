@@ -21,25 +21,25 @@ SELECT countIf(open) AS findings FROM @findings WHERE startsWith(type, 'baseline
 SELECT count() AS findings FROM @findings WHERE type = 'baseline.loop' AND @tenant AND @project AND @agents`))
 
 	p.row("Behaviour")
-	p.lines(half, "Maturity", "The share of what is normal that was learnt; agents without a baseline have no line.", units.PercentUnit, sql(`
+	p.lines(half, "Maturity", "The share of what is normal that was learnt; agents without a baseline have no line. The 20 busiest agents.", units.PercentUnit, sql(`
 SELECT $__timeInterval(ts) AS time, toString(agent_id) AS agent, toFloat64(avg(assumeNotNull(baseline_maturity))) AS maturity
-FROM @actions WHERE isNotNull(baseline_maturity) AND @tenant AND @project AND @agents
+FROM @actions WHERE isNotNull(baseline_maturity) AND @tenant AND @project AND @agents`+busiest+`
 GROUP BY time, agent ORDER BY time, agent`))
 	p.bars(half, "Findings by type", "Findings about behaviour that began to fire or fired again.", units.Short, sql(`
 SELECT $__timeInterval(ts) AS time, toString(type) AS finding, count() AS findings
 FROM @events WHERE startsWith(type, 'baseline.') AND state = 'firing' AND @tenant AND @project AND @agents
 GROUP BY time, finding ORDER BY time, finding`))
-	p.lines(third, "Actions", "Actions of each agent in each interval.", units.Short, sql(`
+	p.lines(third, "Actions", "Actions of the 20 busiest agents in each interval.", units.Short, sql(`
 SELECT $__timeInterval(ts) AS time, if(agent_id = '', '(not known)', toString(agent_id)) AS agent, count() AS actions
-FROM @actions WHERE @tenant AND @project AND @agents
+FROM @actions WHERE @tenant AND @project AND @agents`+busiest+`
 GROUP BY time, agent ORDER BY time, agent`))
-	p.lines(third, "Tokens of a call", "The mean of input and output; calls whose tokens are not known are left out.", units.Short, sql(`
+	p.lines(third, "Tokens of a call", "The mean of input and output; calls whose tokens are not known are left out. The 20 busiest agents.", units.Short, sql(`
 SELECT $__timeInterval(ts) AS time, toString(agent_id) AS agent, avg(assumeNotNull(input_tokens + output_tokens)) AS tokens
-FROM @actions WHERE @call AND isNotNull(input_tokens + output_tokens) AND @tenant AND @project AND @agents
+FROM @actions WHERE @call AND isNotNull(input_tokens + output_tokens) AND @tenant AND @project AND @agents`+busiest+`
 GROUP BY time, agent ORDER BY time, agent`))
-	p.lines(third, "Duration of a call", "95 of 100 model calls and tools take less.", units.Nanoseconds, sql(`
+	p.lines(third, "Duration of a call", "95 of 100 model calls and tools take less. The 20 busiest agents.", units.Nanoseconds, sql(`
 SELECT $__timeInterval(ts) AS time, toString(agent_id) AS agent, quantileExact(0.95)(duration_ns) AS p95
-FROM @actions WHERE kind IN ('inference', 'embedding', 'tool') AND @tenant AND @project AND @agents
+FROM @actions WHERE kind IN ('inference', 'embedding', 'tool') AND @tenant AND @project AND @agents`+busiest+`
 GROUP BY time, agent ORDER BY time, agent`))
 
 	p.row("Who and what")

@@ -3,7 +3,13 @@ package main
 import "github.com/grafana/grafana-foundation-sdk/go/units"
 
 const spendByAgent = `
-SELECT $__timeInterval(ts) AS time, toString(agent_id) AS agent, toFloat64(sum(cost_usd)) AS usd
+SELECT
+    $__timeInterval(ts) AS time, toFloat64(sum(cost_usd)) AS usd,
+    multiIf(agent_id NOT IN
+    (
+        SELECT agent_id FROM @actions WHERE @call AND @tenant AND @project AND @agents
+        GROUP BY agent_id ORDER BY sum(cost_usd) DESC NULLS LAST, agent_id LIMIT 20
+    ), '(all others)', agent_id = '', '(not known)', toString(agent_id)) AS agent
 FROM @actions
 WHERE @call AND @tenant AND @project AND @agents
 GROUP BY time, agent HAVING isNotNull(usd) ORDER BY time, agent`
@@ -33,7 +39,7 @@ SELECT countIf(open AND severity IN ('high', 'critical')) AS findings FROM @find
 		"SELECT count() AS halts FROM\n(\n"+p.evidence("halts", nil, "WHERE in_force_at_end AND @tenant")+"\n)")
 
 	p.row("Over time")
-	p.lines(half, "Spend by agent", "USD in each interval. An interval without a priced call has no point.", units.Dollars, sql(spendByAgent))
+	p.lines(half, "Spend by agent", "USD in each interval, of the 20 agents that spent most and of all others together. An interval without a priced call has no point.", units.Dollars, sql(spendByAgent))
 	p.bars(half, "Findings by severity", "Findings that began to fire or fired again.", units.Short, sql(`
 SELECT $__timeInterval(ts) AS time, toString(severity) AS level, count() AS findings
 FROM @events

@@ -23,7 +23,7 @@ SELECT maxOrNull(share) AS used FROM
     `+budgetEvents+` AND state = 'firing' AND limit_value > 0
     GROUP BY extra['spanwarden.budget.id'], extra['spanwarden.budget.key']
 )`))
-	p.number("Projected exhaustion", "The earliest moment at which a budget was last projected to be used up.", units.DateTimeFromNow, sql(`
+	p.number("Projected exhaustion", "The earliest moment at which a budget was projected to be used up.", units.DateTimeFromNow, sql(`
 SELECT toUnixTimestamp64Milli(minOrNull(assumeNotNull(projected_at))) AS projected
 `+budgetEvents+` AND type = 'budget.projected' AND state = 'firing' AND isNotNull(projected_at)`))
 	p.alarm("Halts in force", "Halts of this session, or of its project, agents or tenant, at the end of the period.", units.Short, 1,

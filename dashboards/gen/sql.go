@@ -53,6 +53,14 @@ var words = strings.NewReplacer(
 	"@call", "(usage_accounting != 'rollup' AND cost_status NOT IN ('duplicate', 'rollup') AND (kind IN ('inference', 'embedding') OR isNotNull(cost_usd)))",
 )
 
+// busiest keeps lines readable, and their number bounded: those of the 20 agents
+// that did most.
+const busiest = ` AND agent_id IN
+(
+    SELECT agent_id FROM @actions WHERE @tenant AND @project AND @agents
+    GROUP BY agent_id ORDER BY count() DESC, agent_id LIMIT 20
+)`
+
 func sql(text string) string { return words.Replace(strings.TrimSpace(text)) }
 
 var (
