@@ -33,7 +33,8 @@ func TestSteps(t *testing.T) {
 				assert.Contains(t, s.SQL, " non_replicated_deduplication_window = 10000", s.Name)
 				assert.Contains(t, s.SQL, " replicated_deduplication_window = 10000", s.Name)
 				switch s.Name {
-				case "creating table content", "creating table config_versions": // 30 days, and for ever
+				case "creating table content", "creating table config_versions", "creating table ledger_batches",
+					"creating table ledger_checkpoints", "creating table ledger_verifications": // 30 days, and for ever
 				default:
 					assert.Equal(t, opts.Retention != "none", strings.Contains(s.SQL, "toIntervalDay(400)"), s.Name)
 				}

@@ -363,4 +363,3 @@ func plainMap(m map[string]string) (text string) {
 	}
 	return text
 }
-

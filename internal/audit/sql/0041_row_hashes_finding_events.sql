@@ -1,0 +1,37 @@
+-- creating view row_hashes_finding_events
+CREATE OR REPLACE VIEW {db}.row_hashes_finding_events{on_cluster} AS
+SELECT
+    writer_id, writer_epoch, batch_id, row_ix, `ts` AS row_time, inserted_at,
+    hex(SHA256(concat(unhex('00'), concat(
+        concat(toString(length(`tenant_id`)), ':', `tenant_id`, ','),
+        concat(toString(length(`finding_id`)), ':', `finding_id`, ','),
+        concat(toString(length(`type`)), ':', `type`, ','),
+        concat(toString(length(`severity`)), ':', `severity`, ','),
+        concat(toString(length(`state`)), ':', `state`, ','),
+        concat(toString(length(`message`)), ':', `message`, ','),
+        concat(toString(length(`key`)), ':', `key`, ','),
+        concat(toString(length(arrayStringConcat(arrayMap(x -> concat(toString(length(x)), ':', x, ','), `controls`)))), ':', arrayStringConcat(arrayMap(x -> concat(toString(length(x)), ':', x, ','), `controls`)), ','),
+        concat(toString(length(`agent_id`)), ':', `agent_id`, ','),
+        concat(toString(length(`session_id`)), ':', `session_id`, ','),
+        concat(toString(length(`project_id`)), ':', `project_id`, ','),
+        concat(toString(length(`principal_id`)), ':', `principal_id`, ','),
+        concat(toString(length(`service_name`)), ':', `service_name`, ','),
+        concat(toString(length(`rule`)), ':', `rule`, ','),
+        concat(toString(length(`policy_version`)), ':', `policy_version`, ','),
+        concat(toString(length(`trace_id`)), ':', `trace_id`, ','),
+        concat(toString(length(`span_id`)), ':', `span_id`, ','),
+        concat(toString(length(if(`observed_value` IS NULL, '', toString(reinterpret(assumeNotNull(`observed_value`), 'Int128'))))), ':', if(`observed_value` IS NULL, '', toString(reinterpret(assumeNotNull(`observed_value`), 'Int128'))), ','),
+        concat(toString(length(if(`expected_value` IS NULL, '', toString(reinterpret(assumeNotNull(`expected_value`), 'Int128'))))), ':', if(`expected_value` IS NULL, '', toString(reinterpret(assumeNotNull(`expected_value`), 'Int128'))), ','),
+        concat(toString(length(if(`limit_value` IS NULL, '', toString(reinterpret(assumeNotNull(`limit_value`), 'Int128'))))), ':', if(`limit_value` IS NULL, '', toString(reinterpret(assumeNotNull(`limit_value`), 'Int128'))), ','),
+        concat(toString(length(ifNull(toString(toUnixTimestamp64Nano(`projected_at`)), ''))), ':', ifNull(toString(toUnixTimestamp64Nano(`projected_at`)), ''), ','),
+        concat(toString(length(`by_principal`)), ':', `by_principal`, ','),
+        concat(toString(length(`note`)), ':', `note`, ','),
+        concat(toString(length(`ticket`)), ':', `ticket`, ','),
+        concat(toString(length(arrayStringConcat(arrayMap((k, v) -> concat(toString(length(k)), ':', k, ',', toString(length(v)), ':', v, ','), mapKeys(mapSort(`extra`)), mapValues(mapSort(`extra`)))))), ':', arrayStringConcat(arrayMap((k, v) -> concat(toString(length(k)), ':', k, ',', toString(length(v)), ':', v, ','), mapKeys(mapSort(`extra`)), mapValues(mapSort(`extra`)))), ','),
+        concat(toString(length(arrayStringConcat(arrayMap((k, v) -> concat(toString(length(k)), ':', k, ',', toString(length(v)), ':', v, ','), mapKeys(mapSort(`resource`)), mapValues(mapSort(`resource`)))))), ':', arrayStringConcat(arrayMap((k, v) -> concat(toString(length(k)), ':', k, ',', toString(length(v)), ':', v, ','), mapKeys(mapSort(`resource`)), mapValues(mapSort(`resource`)))), ','),
+        concat(toString(length(toString(`attrs_truncated`))), ':', toString(`attrs_truncated`), ','),
+        concat(toString(length(toString(`schema_v`))), ':', toString(`schema_v`), ','),
+        concat(toString(length(toString(toUnixTimestamp64Nano(`ts`)))), ':', toString(toUnixTimestamp64Nano(`ts`)), ','),
+        concat(toString(length(`ts_quality`)), ':', `ts_quality`, ','),
+        concat(toString(length(toString(toUnixTimestamp64Nano(`observed_at`)))), ':', toString(toUnixTimestamp64Nano(`observed_at`)), ','))))) AS row_hash
+FROM {db}.finding_events{all}

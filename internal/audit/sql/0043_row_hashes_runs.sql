@@ -1,0 +1,35 @@
+-- creating view row_hashes_runs
+CREATE OR REPLACE VIEW {db}.row_hashes_runs{on_cluster} AS
+SELECT
+    writer_id, writer_epoch, batch_id, row_ix, `recorded_at` AS row_time, inserted_at,
+    hex(SHA256(concat(unhex('00'), concat(
+        concat(toString(length(`tenant_id`)), ':', `tenant_id`, ','),
+        concat(toString(length(`chain_id`)), ':', `chain_id`, ','),
+        concat(toString(length(toString(`revision`))), ':', toString(`revision`), ','),
+        concat(toString(length(`supersedes`)), ':', `supersedes`, ','),
+        concat(toString(length(arrayStringConcat(arrayMap(x -> concat(toString(length(x)), ':', x, ','), `reasons`)))), ':', arrayStringConcat(arrayMap(x -> concat(toString(length(x)), ':', x, ','), `reasons`)), ','),
+        concat(toString(length(`principal_id`)), ':', `principal_id`, ','),
+        concat(toString(length(`principal_type`)), ':', `principal_type`, ','),
+        concat(toString(length(`principal_grade`)), ':', `principal_grade`, ','),
+        concat(toString(length(arrayStringConcat(arrayMap((k, v) -> concat(toString(length(k)), ':', k, ',', toString(length(v)), ':', v, ','), mapKeys(mapSort(`extra`)), mapValues(mapSort(`extra`)))))), ':', arrayStringConcat(arrayMap((k, v) -> concat(toString(length(k)), ':', k, ',', toString(length(v)), ':', v, ','), mapKeys(mapSort(`extra`)), mapValues(mapSort(`extra`)))), ','),
+        concat(toString(length(toString(`attrs_truncated`))), ':', toString(`attrs_truncated`), ','),
+        concat(toString(length(`run_id`)), ':', `run_id`, ','),
+        concat(toString(length(ifNull(toString(`depth`), ''))), ':', ifNull(toString(`depth`), ''), ','),
+        concat(toString(length(`agent_id`)), ':', `agent_id`, ','),
+        concat(toString(length(`agent_name`)), ':', `agent_name`, ','),
+        concat(toString(length(`agent_version`)), ':', `agent_version`, ','),
+        concat(toString(length(`session_id`)), ':', `session_id`, ','),
+        concat(toString(length(`project_id`)), ':', `project_id`, ','),
+        concat(toString(length(`workload`)), ':', `workload`, ','),
+        concat(toString(length(`trace_id`)), ':', `trace_id`, ','),
+        concat(toString(length(`span_id`)), ':', `span_id`, ','),
+        concat(toString(length(ifNull(toString(toUnixTimestamp64Nano(`started_at`)), ''))), ':', ifNull(toString(toUnixTimestamp64Nano(`started_at`)), ''), ','),
+        concat(toString(length(ifNull(toString(toUnixTimestamp64Nano(`ended_at`)), ''))), ':', ifNull(toString(toUnixTimestamp64Nano(`ended_at`)), ''), ','),
+        concat(toString(length(ifNull(toString(`dropped_links`), ''))), ':', ifNull(toString(`dropped_links`), ''), ','),
+        concat(toString(length(toString(`orphan`))), ':', toString(`orphan`), ','),
+        concat(toString(length(`authority`)), ':', `authority`, ','),
+        concat(toString(length(toString(`schema_v`))), ':', toString(`schema_v`), ','),
+        concat(toString(length(toString(toUnixTimestamp64Nano(`recorded_at`)))), ':', toString(toUnixTimestamp64Nano(`recorded_at`)), ','),
+        concat(toString(length(`ts_quality`)), ':', `ts_quality`, ','),
+        concat(toString(length(toString(toUnixTimestamp64Nano(`observed_at`)))), ':', toString(toUnixTimestamp64Nano(`observed_at`)), ','))))) AS row_hash
+FROM {db}.runs{all}
