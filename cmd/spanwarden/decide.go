@@ -44,13 +44,14 @@ func newDecideCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text := d.Effect
+			var text strings.Builder
+			text.WriteString(d.Effect)
 			for _, part := range [...][2]string{{"reason", d.Reason}, {"rule", d.Rule}, {"end", d.Terminate}, {"decision", d.ID}} {
 				if part[1] != "" {
-					text += "  " + part[0] + " " + part[1]
+					text.WriteString("  " + part[0] + " " + part[1])
 				}
 			}
-			if _, err := fmt.Fprintln(cmd.OutOrStdout(), text); err != nil {
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), text.String()); err != nil {
 				return err
 			}
 			if !d.Allowed {

@@ -73,7 +73,10 @@ func startWith(tb testing.TB, registry string, next consumer.Traces, edit func(*
 	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, next)
 	require.NoError(tb, err)
 	require.NoError(tb, r.Start(tb.Context(), h))
-	tb.Cleanup(func() { assert.NoError(tb, r.Shutdown(context.Background())) })
+	tb.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections() // a server waits 5 s for one that was dialled and never used
+		assert.NoError(tb, r.Shutdown(context.Background()))
+	})
 	return r
 }
 
