@@ -119,8 +119,8 @@ func TestValues(t *testing.T) {
 					column = column[strings.LastIndex(column, ".")+1:]
 				}
 				for _, w := range word.FindAllStringSubmatch(m[3]+m[4], -1) {
-					if w[1] == "" || column == "type" || column == "period_start" {
-						continue // not known; held against findings above; of evidence queries
+					if w[1] == "" || w[1] == "true" || column == "type" || column == "period_start" {
+						continue // not known; a boolean; held against findings above; of evidence queries
 					}
 					used[column] = true
 					require.NotNil(t, known[column], "%s: %s: where do values of %s come from, such as %s?", b.file, q.title, column, w[1])

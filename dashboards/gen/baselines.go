@@ -7,7 +7,7 @@ func baselines(lib library) *page {
 
 	p.row("In the period")
 	p.number("Actions with a baseline", "The share of actions whose agent has a baseline at all. A dash: no action.", units.PercentUnit, sql(`
-SELECT if(count() = 0, NULL, countIf(isNotNull(baseline_maturity)) / count()) AS share FROM @actions WHERE @tenant AND @project AND @agents`))
+SELECT if(count() = 0, NULL, countIf(isNotNull(baseline_maturity)) / count()) AS share FROM @actions WHERE @once AND @tenant AND @project AND @agents`))
 	p.number("Agents with a young baseline", "Agents whose baseline was not mature at their last action that says so: little is found about them yet, which is not good news.", units.Short, sql(`
 SELECT countIf(maturity < 1) AS young FROM
 (
@@ -31,7 +31,7 @@ FROM @events WHERE startsWith(type, 'baseline.') AND state = 'firing' AND @tenan
 GROUP BY time, finding ORDER BY time, finding`))
 	p.lines(third, "Actions", "Actions of the 20 busiest agents in each interval.", units.Short, sql(`
 SELECT $__timeInterval(ts) AS time, if(agent_id = '', '(not known)', toString(agent_id)) AS agent, count() AS actions
-FROM @actions WHERE @tenant AND @project AND @agents`+busiest+`
+FROM @actions WHERE @once AND @tenant AND @project AND @agents`+busiest+`
 GROUP BY time, agent ORDER BY time, agent`))
 	p.lines(third, "Tokens of a call", "The mean of input and output; calls whose tokens are not known are left out. The 20 busiest agents.", units.Short, sql(`
 SELECT $__timeInterval(ts) AS time, toString(agent_id) AS agent, avg(assumeNotNull(input_tokens + output_tokens)) AS tokens
@@ -39,7 +39,7 @@ FROM @actions WHERE @call AND isNotNull(input_tokens + output_tokens) AND @tenan
 GROUP BY time, agent ORDER BY time, agent`))
 	p.lines(third, "Duration of a call", "95 of 100 model calls and tools take less. The 20 busiest agents.", units.Nanoseconds, sql(`
 SELECT $__timeInterval(ts) AS time, toString(agent_id) AS agent, quantileExact(0.95)(duration_ns) AS p95
-FROM @actions WHERE kind IN ('inference', 'embedding', 'tool') AND @tenant AND @project AND @agents`+busiest+`
+FROM @actions WHERE kind IN ('inference', 'embedding', 'tool') AND @once AND @tenant AND @project AND @agents`+busiest+`
 GROUP BY time, agent ORDER BY time, agent`))
 
 	p.row("Who and what")
@@ -53,7 +53,7 @@ ORDER BY first_seen DESC LIMIT 500`))
 SELECT tenant_id, agent_id, count() AS actions, countIf(isNotNull(baseline_maturity)) AS with_baseline,
     toFloat64(argMaxIf(baseline_maturity, ts, isNotNull(baseline_maturity))) AS maturity, min(ts) AS first_seen, max(ts) AS last_seen,
     uniqExactIf(tool_name, tool_name != '') AS tools, uniqExactIf(request_model, request_model != '') AS models
-FROM @actions WHERE agent_id != '' AND @tenant AND @project AND @agents
+FROM @actions WHERE agent_id != '' AND @once AND @tenant AND @project AND @agents
 GROUP BY tenant_id, agent_id ORDER BY maturity NULLS FIRST, actions DESC LIMIT 500`))
 	return p
 }

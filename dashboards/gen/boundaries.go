@@ -14,17 +14,17 @@ func boundaries(lib library) *page {
 	p.number("Respected", "Actions inside the boundary of their agent. A dash: none was held against one.", units.Short, count("boundary_verdict = 'respected'", evaluated))
 	p.alarm("Violations", "Actions outside it. A dash: none was held against one.", units.Short, 1, count("boundary_verdict = 'violation'", evaluated))
 	p.alarm("By unregistered agents", "Actions of agents that the registry does not name. A dash: none was held against a registry.", units.Short, 1, count("boundary_verdict = 'unregistered'", evaluated))
-	p.number("Not evaluated", "The share of actions that were held against no boundary. It is not a share of good ones. A dash: no action.", units.PercentUnit, sql(`
-SELECT if(count() = 0, NULL, countIf(boundary_verdict IN ('', 'not_evaluated')) / count()) AS share FROM @actions WHERE @tenant AND @project AND @agents`))
+	p.number("Not evaluated", "The share of actions that a boundary is about and that were held against none. It is not a share of good ones. A dash: no action.", units.PercentUnit, sql(`
+SELECT if(count() = 0, NULL, countIf(boundary_verdict IN ('', 'not_evaluated')) / count()) AS share FROM @actions WHERE @held AND @tenant AND @project AND @agents`))
 	p.number("Denied or halted", "Actions that the decision receiver refused. A dash: it was not asked about any.", units.Short, count("decision_effect IN ('deny', 'halt')", decided))
 	p.alarm("Done although refused", "Findings that an action was carried out that was denied, or after a halt.", units.Short, 1, sql(`
 SELECT count() AS findings FROM @findings
 WHERE type IN ('boundary.denied_but_executed', 'boundary.after_halt') AND @tenant AND @project AND @agents`))
 
 	p.row("Over time")
-	p.bars(half, "Actions by verdict", "Each action once.", units.Short, sql(`
+	p.bars(half, "Actions by verdict", "Each action that a boundary is about, once; steps of frameworks are none.", units.Short, sql(`
 SELECT $__timeInterval(ts) AS time, toString(if(boundary_verdict = '', 'not_evaluated', boundary_verdict)) AS verdict, count() AS actions
-FROM @actions WHERE @tenant AND @project AND @agents
+FROM @actions WHERE @held AND @tenant AND @project AND @agents
 GROUP BY time, verdict ORDER BY time, verdict`))
 	p.bars(half, "Decisions", "What was asked beforehand, and the answer.", units.Short, sql(`
 SELECT $__timeInterval(ts) AS time, toString(decision_effect) AS effect, count() AS decisions

@@ -57,9 +57,9 @@ GROUP BY model HAVING isNotNull(usd) ORDER BY usd DESC LIMIT 25`))
 	p.row("Who and what")
 	p.rows(full, "Agents", "Each agent with what it did. Click on an agent for its own dashboard.", sql(`
 SELECT
-    tenant_id, agent_id, any(agent_name) AS name, count() AS actions, countIf(@call) AS calls, uniqExactIf(session_id, session_id != '') AS sessions,
+    tenant_id, agent_id, any(agent_name) AS name, countIf(@once) AS actions, countIf(@call) AS calls, uniqExactIf(session_id, session_id != '') AS sessions,
     toFloat64(sumIf(cost_usd, usage_accounting != 'rollup')) AS spent_usd, countIf(cost_status IN ('unpriced', 'partial')) AS unpriced,
-    countIf(boundary_verdict = 'violation') AS violations, countIf(boundary_verdict IN ('', 'not_evaluated')) AS not_evaluated, countIf(outcome = 'failure') AS failures, max(ts) AS last_seen
+    countIf(boundary_verdict = 'violation') AS violations, countIf(@held AND boundary_verdict IN ('', 'not_evaluated')) AS not_evaluated, countIf(outcome = 'failure') AS failures, max(ts) AS last_seen
 FROM @actions WHERE @tenant AND @project AND @agents
 GROUP BY tenant_id, agent_id ORDER BY spent_usd DESC NULLS LAST, actions DESC LIMIT 500`))
 	p.rows(full, "Open findings", "Findings that fire, the gravest first.", sql(openFindings))

@@ -49,6 +49,11 @@ var words = strings.NewReplacer(
 	"@chain", among("chain_id", "chain"),
 	// not known where nothing was held against a boundary, which is not 0
 	"@violations", "if(countIf(boundary_verdict NOT IN ('', 'not_evaluated')) = 0, NULL, countIf(boundary_verdict IN ('violation', 'unregistered')))",
+	// each action once, where two spans tell of one
+	"@once", "attrs['spanwarden.action.duplicate'] != 'true'",
+	// what a boundary is about, as in evidence/boundary-summary.sql
+	"@held", "(kind IN ('inference', 'embedding', 'tool', 'agent', 'retrieval', 'memory', 'handoff') AND attrs['spanwarden.action.duplicate'] != 'true'"+
+		" AND NOT (kind IN ('inference', 'embedding') AND usage_accounting = 'rollup'))",
 	// what is an expense: a roll-up says again what its children say
 	"@call", "(usage_accounting != 'rollup' AND cost_status NOT IN ('duplicate', 'rollup') AND (kind IN ('inference', 'embedding') OR isNotNull(cost_usd)))",
 )
