@@ -33,7 +33,7 @@ GROUP BY time ORDER BY time`))
 SELECT $__timeInterval(ts) AS time, toString(kind) AS what, quantileExact(0.5)(duration_ns) AS half, quantileExact(0.95)(duration_ns) AS p95
 FROM @actions WHERE kind IN ('inference', 'embedding', 'tool') AND @once AND @tenant AND @project AND agent_id = @agent
 GROUP BY time, what ORDER BY time, what`))
-	p.bars(half, "Actions by verdict", "not_evaluated is neither good nor bad: nobody could say.", units.Short, sql(`
+	p.bars(half, "Actions by verdict", "not_evaluated is neither good nor bad: nobody could say.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(if(boundary_verdict = '', 'not_evaluated', boundary_verdict)) AS verdict, count() AS actions
 FROM @actions WHERE @held AND @tenant AND @project AND agent_id = @agent
 GROUP BY time, verdict ORDER BY time, verdict`))

@@ -25,7 +25,7 @@ SELECT count() AS findings FROM @findings WHERE type = 'baseline.loop' AND @tena
 SELECT $__timeInterval(ts) AS time, toString(agent_id) AS agent, toFloat64(avg(assumeNotNull(baseline_maturity))) AS maturity
 FROM @actions WHERE isNotNull(baseline_maturity) AND @tenant AND @project AND @agents`+busiest+`
 GROUP BY time, agent ORDER BY time, agent`))
-	p.bars(half, "Findings by type", "Findings about behaviour that began to fire or fired again.", units.Short, sql(`
+	p.bars(half, "Findings by type", "Findings about behaviour that began to fire or fired again.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(type) AS finding, count() AS findings
 FROM @events WHERE startsWith(type, 'baseline.') AND state = 'firing' AND @tenant AND @project AND @agents
 GROUP BY time, finding ORDER BY time, finding`))

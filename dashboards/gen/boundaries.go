@@ -22,11 +22,11 @@ SELECT count() AS findings FROM @findings
 WHERE type IN ('boundary.denied_but_executed', 'boundary.after_halt') AND @tenant AND @project AND @agents`))
 
 	p.row("Over time")
-	p.bars(half, "Actions by verdict", "Each action that a boundary is about, once; steps of frameworks are none.", units.Short, sql(`
+	p.bars(half, "Actions by verdict", "Each action that a boundary is about, once; steps of frameworks are none.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(if(boundary_verdict = '', 'not_evaluated', boundary_verdict)) AS verdict, count() AS actions
 FROM @actions WHERE @held AND @tenant AND @project AND @agents
 GROUP BY time, verdict ORDER BY time, verdict`))
-	p.bars(half, "Decisions", "What was asked beforehand, and the answer.", units.Short, sql(`
+	p.bars(half, "Decisions", "What was asked beforehand, and the answer.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(decision_effect) AS effect, count() AS decisions
 FROM @actions WHERE decision_effect != '' AND @tenant AND @project AND @agents
 GROUP BY time, effect ORDER BY time, effect`))

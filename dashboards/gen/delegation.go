@@ -112,7 +112,7 @@ SELECT recorded_at, chain_id, kind, delegator_id AS delegator, delegatee_id AS d
 FROM @edges WHERE @tenant AND @chain AND `+eitherEnd()+`
 ORDER BY recorded_at DESC, edge_id LIMIT 500`))
 	p.rows(full, "Runs that no evidence leads to", "Orphans, runs below a link whose delegator is not known, and runs in a circle.", p.evidence("orphan-runs", nil, "WHERE @tenant AND @agents AND @chain ORDER BY started_at DESC LIMIT 500"))
-	p.bars(full, "Findings by type", "Findings about delegation that began to fire or fired again.", units.Short, sql(`
+	p.bars(full, "Findings by type", "Findings about delegation that began to fire or fired again.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(type) AS finding, count() AS findings
 FROM @events WHERE startsWith(type, 'delegation.') AND state = 'firing' AND @tenant AND @project AND @agents
 GROUP BY time, finding ORDER BY time, finding`))

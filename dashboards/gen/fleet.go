@@ -40,12 +40,12 @@ SELECT countIf(open AND severity IN ('high', 'critical')) AS findings FROM @find
 
 	p.row("Over time")
 	p.lines(half, "Spend by agent", "USD in each interval, of the 20 agents that spent most and of all others together. An interval without a priced call has no point.", units.Dollars, sql(spendByAgent))
-	p.bars(half, "Findings by severity", "Findings that began to fire or fired again.", units.Short, sql(`
+	p.bars(half, "Findings by severity", "Findings that began to fire or fired again.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(severity) AS level, count() AS findings
 FROM @events
 WHERE state = 'firing' AND type != 'config.changed' AND @tenant AND @project AND @agents
 GROUP BY time, level ORDER BY time, level`))
-	p.bars(half, "Calls by what became of their price", "priced, reported by the provider, partial, unpriced; empty: no cost processor saw the call.", units.Short, sql(`
+	p.bars(half, "Calls by what became of their price", "priced, reported by the provider, partial, unpriced; empty: no cost processor saw the call.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(if(cost_status = '', 'not evaluated', cost_status)) AS status, count() AS calls
 FROM @actions WHERE @call AND @tenant AND @project AND @agents
 GROUP BY time, status ORDER BY time, status`))

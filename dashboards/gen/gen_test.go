@@ -74,7 +74,7 @@ func TestStrict(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var d dashboard.Dashboard
+		var d dashboard.Dashboard //nolint:staticcheck // the classic schema, see page
 		// the SDK returns a list of faults as an error that is never nil
 		if err := d.UnmarshalJSONStrict(raw); err != nil && err.Error() != "" {
 			t.Errorf("%s: %v", file, err)

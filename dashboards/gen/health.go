@@ -22,15 +22,15 @@ SELECT countIf(attrs_truncated > 0) AS actions FROM @actions WHERE @tenant AND @
 
 	p.row("What arrived")
 	p.rows(half, "Coverage", "What was stored of each source in the period, of all tenants, and how often it was delivered twice. 0: not watched.", p.evidence("coverage", nil, "ORDER BY source"))
-	p.bars(half, "Actions by dialect", "How the spans were read; unknown: no dialect was recognised, and little is known of them.", units.Short, sql(`
+	p.bars(half, "Actions by dialect", "How the spans were read; unknown: no dialect was recognised, and little is known of them.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(if(dialect = '', 'unknown', dialect)) AS dialect_name, count() AS actions
 FROM @actions WHERE @tenant AND @project AND @agents
 GROUP BY time, dialect_name ORDER BY time, dialect_name`))
-	p.bars(half, "Actions by writer", "Each collector that writes, by when the actions began.", units.Short, sql(`
+	p.bars(half, "Actions by writer", "Each collector that writes, by when the actions began.", sql(`
 SELECT $__timeInterval(ts) AS time, if(writer_id = '', '(not stated)', toString(writer_id)) AS writer, count() AS actions
 FROM @actions WHERE @tenant AND @project AND @agents
 GROUP BY time, writer ORDER BY time, writer`))
-	p.bars(half, "Token counts by how they were understood", "assumed: the emitter does not say whether cached tokens are in the input, so the price may be off.", units.Short, sql(`
+	p.bars(half, "Token counts by how they were understood", "assumed: the emitter does not say whether cached tokens are in the input, so the price may be off.", sql(`
 SELECT $__timeInterval(ts) AS time, toString(if(usage_accounting = '', 'not stated', usage_accounting)) AS accounting, count() AS calls
 FROM @actions WHERE @call AND @tenant AND @project AND @agents
 GROUP BY time, accounting ORDER BY time, accounting`))

@@ -9,7 +9,8 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// page is a dashboard that is being written.
+// page is a dashboard that is being written, in the classic schema: the SDK prefers
+// a newer one, which the versions of Grafana that most people run do not import.
 type page struct {
 	*dashboard.DashboardBuilder
 	lib  library
@@ -20,12 +21,12 @@ type page struct {
 const tag = "spanwarden"
 
 func newPage(lib library, uid, title, description string, variables ...cog.Builder[dashboard.VariableModel]) *page {
-	b := dashboard.NewDashboardBuilder("spanwarden / "+title).
-		Uid("spanwarden-"+uid).Description(description).Tags([]string{tag}).
-		Time("now-24h", "now").Timezone("browser").Refresh("").Editable().Tooltip(dashboard.DashboardCursorSyncCrosshair).
-		Link(others{}).
-		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Audit store").Type(plugin).
-			Description("The ClickHouse data source whose default database is that of the audit store."))
+	b := dashboard.NewDashboardBuilder("spanwarden / "+title). //nolint:staticcheck // the classic schema, see page
+									Uid("spanwarden-"+uid).Description(description).Tags([]string{tag}).
+									Time("now-24h", "now").Timezone("browser").Refresh("").Editable().Tooltip(dashboard.DashboardCursorSyncCrosshair).
+									Link(others{}).
+									WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Audit store").Type(plugin).
+										Description("The ClickHouse data source whose default database is that of the audit store."))
 	for _, v := range variables {
 		b.WithVariable(v)
 	}
@@ -87,7 +88,7 @@ func (p *page) put(s shape, title, description string, builder cog.Builder[dashb
 	p.WithPanel(built{panel})
 }
 
-func (p *page) finish() (dashboard.Dashboard, error) {
+func (p *page) finish() (dashboard.Dashboard, error) { //nolint:staticcheck // the classic schema, see page
 	d, err := p.Build()
 	return d, errors.Join(append(p.errs, err)...)
 }

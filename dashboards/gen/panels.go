@@ -45,8 +45,8 @@ func (p *page) lines(s shape, title, description, unit string, sql ...string) {
 }
 
 // bars are counts that add up.
-func (p *page) bars(s shape, title, description, unit string, sql ...string) {
-	b := lines(unit).DrawStyle(common.GraphDrawStyleBars).FillOpacity(60).
+func (p *page) bars(s shape, title, description string, sql ...string) {
+	b := lines(units.Short).DrawStyle(common.GraphDrawStyleBars).FillOpacity(60).
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 	p.put(s, title, description, b, many(sql)...)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -85,9 +86,7 @@ func (l library) query(id string, params map[string]string, rest string) (string
 		return "", err
 	}
 	all := map[string]string{"period_start": from, "period_end": to}
-	for k, v := range params {
-		all[k] = v
-	}
+	maps.Copy(all, params)
 	text := header.ReplaceAllString(string(raw), "")
 	var missing []string
 	text = parameter.ReplaceAllStringFunc(text, func(p string) string {
