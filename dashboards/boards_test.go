@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -165,4 +165,3 @@ func checkPlaces(t *testing.T, panels []panel) {
 		}
 	}
 }
-

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-	
+
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	
+
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
 )
