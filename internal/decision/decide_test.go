@@ -1,7 +1,12 @@
 package decision
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +169,49 @@ func TestID(t *testing.T) {
 	assert.Equal(t, "01ARZ3NDEKTSV4RRFFQ69G5FAV", ID{
 		0x01, 0x56, 0x3e, 0x3a, 0xb5, 0xd3, 0xd6, 0x76, 0x4c, 0x61, 0xef, 0xb9, 0x93, 0x02, 0xbd, 0x5b,
 	}.String(), "the example of the ULID specification")
+}
+
+// Whatever a record holds, it is canonical JSON, and the chain shows what is
+// missing or changed.
+func TestSealIsCanonical(t *testing.T) {
+	reg := registry(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	some := func(text string) string {
+		if r.IntN(2) == 0 {
+			return ""
+		}
+		return text
+	}
+	c, prev := NewChain("here"), any(nil)
+	for i := range 300 {
+		q := &Question{
+			CallID: some("call"), Declared: some("ünïcode"), Instance: some("i"), PrincipalVia: some("oauth:sub"),
+			Request: policy.Request{
+				Source: policy.FromRequest, Tool: []string{"look", "sell", "burn", "other"}[r.IntN(4)], Args: policy.NoArgs(), Time: t0, Model: some("a/b"),
+				Resource: some("file:///" + strings.Repeat("é", r.IntN(3000))), Principal: policy.Principal{Type: "user", ID: some("alice\n"), Grade: "declared"},
+			},
+		}
+		f := &Facts{Agent: reg.Agent("enforce"), Request: &q.Request, Balances: []ledger.Balance{balance(ledger.Enforce, ledger.EffectDeny, uint64(r.IntN(150)))}}
+		if r.IntN(3) == 0 {
+			f.Halt = halts()["person halt"]
+			f.Order = f.Halt
+		}
+		rec := &Record{
+			ID: NewID(t0, [10]byte{byte(i)}), At: t0, Question: q, Outcome: Decide(f), Agent: "enforce", AgentBy: some("subject"), Balances: f.Balances,
+			InputDigest: "hmac-sha256:x", ArgsDigest: some("hmac-sha256:y"), Approval: some("1"), PolicyVersion: some("sha256:z"),
+		}
+		if r.IntN(2) == 0 {
+			rec.Batch, rec.Replaces = rec.ID, rec.ID
+			rec.Chain = ChainFacts{ID: "c", Delegations: []string{"d"}, Depth: 1}
+			rec.Obligations = []string{"session_termination"}
+		}
+		raw := c.Seal(rec)
+		m, err := ParseObject(raw)
+		require.NoError(t, err, "%s", raw)
+		require.Equal(t, string(raw), string(Canonical(nil, m)))
+		require.Equal(t, prev, m["prev"])
+		require.Equal(t, json.Number(strconv.Itoa(i)), m["seq"])
+		sum := sha256.Sum256(raw)
+		prev = "sha256:" + hex.EncodeToString(sum[:])
+	}
 }

@@ -58,7 +58,7 @@ func clip(s string) string {
 	if len(s) <= most {
 		return s
 	}
-	return s[:most] + "…"
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // Canonical appends v as RFC 8785 (JCS) JSON. v is made of maps, slices,
@@ -77,6 +77,8 @@ func Canonical(b []byte, v any) []byte {
 			b = Canonical(b, v[k])
 		}
 		return append(b, '}')
+	case object:
+		return canonicalObject(b, v)
 	case []any:
 		b = append(b, '[')
 		for i, item := range v {
@@ -108,6 +110,23 @@ func Canonical(b []byte, v any) []byte {
 	default:
 		return append(b, "null"...)
 	}
+}
+
+func canonicalObject(b []byte, o object) []byte {
+	b = append(b, '{')
+	first := true
+	for i := range o {
+		if _, left := o[i].value.(absent); left {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(canonicalString(b, o[i].name), ':')
+		b = Canonical(b, o[i].value)
+	}
+	return append(b, '}')
 }
 
 // compareUTF16 orders keys by UTF-16 code units, as RFC 8785 asks.

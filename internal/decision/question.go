@@ -40,6 +40,9 @@ type Question struct {
 	// Estimate is what the asker expects it to cost, in ledger units of USD; 0 is
 	// not known.
 	Estimate ledger.Sum
+	// Offer says that nothing is about to be done yet: a tool is offered to a model.
+	// Nothing is reserved or counted for it, and nobody is asked.
+	Offer bool
 	// Obligations the asker can carry out; nil is all of ours.
 	Obligations []string
 	// Batch is the id of the batch that it is part of.

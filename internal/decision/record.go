@@ -3,6 +3,7 @@ package decision
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/spanwarden/spanwarden/internal/ledger"
@@ -58,13 +59,33 @@ func (c *Chain) Seq() uint64 { return c.seq }
 // Seal returns the record as canonical JSON (RFC 8785) with its place in the
 // chain. What is sealed must not be sealed again.
 func (c *Chain) Seal(r *Record) []byte {
-	m := r.members()
-	m["seq"], m["prev"], m["instance"] = int64(c.seq), none(c.prev), c.instance
-	out := Canonical(make([]byte, 0, 2048), m)
+	out := Canonical(make([]byte, 0, 2048), r.members(c))
 	sum := sha256.Sum256(out)
 	c.prev = "sha256:" + hex.EncodeToString(sum[:])
 	c.seq++
 	return out
+}
+
+// object is a JSON object whose members are in order already. One whose value is
+// absent is left out.
+type object []field
+
+type field struct {
+	name  string
+	value any
+}
+
+// absent is the value of a member that is not there.
+type absent struct{}
+
+// maxText bounds one text of a record, in bytes; what is cut ends with "…".
+const maxText = 2048
+
+func bound(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "") + "…"
 }
 
 func none(s string) any {
@@ -74,44 +95,67 @@ func none(s string) any {
 	return s
 }
 
-func idOrNone(id ID) any {
+// some is s, or not there.
+func some(s string) any {
+	if s == "" {
+		return absent{}
+	}
+	return bound(s)
+}
+
+func idOr(id ID, other any) any {
 	if id.IsZero() {
-		return nil
+		return other
 	}
 	return id.String()
 }
 
-func (r *Record) members() map[string]any {
+func (r *Record) members(c *Chain) object {
 	q, o := r.Question, &r.Outcome
 	tool, operation, resource := q.Request.Resolved()
 	if tool == "" && operation == "" {
 		tool, operation, resource = q.Request.Tool, q.Request.Operation, q.Request.Resource
 	}
-	m := map[string]any{
-		"decision_id": r.ID.String(), "batch_decision_id": idOrNone(r.Batch), "timestamp": r.At.UTC().Format(time.RFC3339Nano),
-		"effect": string(o.Effect), "mode": string(o.Mode), "answered": string(o.Answered), "reason": none(string(o.Reason)),
-		"rules": r.rules(), "policy_version": none(r.PolicyVersion), "engine": r.Engine,
-		"principal": r.principal(), "actor": r.actor(), "chain": r.chain(),
-		"action": operation, "tool": tool, "resource": none(clip(resource)),
-		"input_digest": r.InputDigest, "args_digest": none(r.ArgsDigest), "erased": []any{}, "masked": []any{},
-		"budget": r.budget(), "halt": r.halt(), "approval": none(r.Approval), "obligations": r.Obligations,
-		"inputs_freshness": map[string]any{"registry_age_s": int64(r.Freshness.Registry / time.Second), "budget_age_ms": int64(r.Freshness.Budget / time.Millisecond)},
-		"trace_id":         hex.EncodeToString(r.Trace[:]), "span_id": hex.EncodeToString(r.Span[:]),
-		"requested_by": r.RequestedBy, "latency_us": r.Latency.Microseconds(),
+	return object{
+		{"action", operation},
+		{"actor", r.actor()},
+		{"answered", string(o.Answered)},
+		{"approval", none(r.Approval)},
+		{"args_digest", none(r.ArgsDigest)},
+		{"batch_decision_id", idOr(r.Batch, nil)},
+		{"budget", r.budget()},
+		{"chain", r.chain()},
+		{"decision_id", r.ID.String()},
+		{"effect", string(o.Effect)},
+		{"engine", r.Engine},
+		{"erased", []any(nil)},
+		{"halt", r.halt()},
+		{"input_digest", r.InputDigest},
+		{"inputs_freshness", object{
+			{"budget_age_ms", int64(r.Freshness.Budget / time.Millisecond)},
+			{"registry_age_s", int64(r.Freshness.Registry / time.Second)},
+		}},
+		{"instance", c.instance},
+		{"latency_us", r.Latency.Microseconds()},
+		{"masked", []any(nil)},
+		{"mode", string(o.Mode)},
+		{"model", some(q.Request.Model)},
+		{"obligations", r.Obligations},
+		{"policy_version", none(r.PolicyVersion)},
+		{"prev", none(c.prev)},
+		{"principal", r.principal()},
+		{"reason", none(string(o.Reason))},
+		{"replaces", idOr(r.Replaces, absent{})},
+		{"requested_by", r.RequestedBy},
+		{"resource", none(bound(resource))},
+		{"rules", r.rules()},
+		{"seq", int64(c.seq)},
+		{"span_id", hex.EncodeToString(r.Span[:])},
+		{"timestamp", r.At.UTC().Format(time.RFC3339Nano)},
+		{"tool", tool},
+		{"tool_call_id", some(q.CallID)},
+		{"trace_id", hex.EncodeToString(r.Trace[:])},
 	}
-	if r.Obligations == nil {
-		m["obligations"] = []any{}
-	}
-	if !r.Replaces.IsZero() {
-		m["replaces"] = r.Replaces.String()
-	}
-	if q.CallID != "" {
-		m["tool_call_id"] = clip(q.CallID)
-	}
-	if q.Request.Model != "" {
-		m["model"] = clip(q.Request.Model)
-	}
-	return m
 }
 
 // rules are the rules that decided, with the part at which they failed.
@@ -124,7 +168,7 @@ func (r *Record) rules() []any {
 	if p := &o.Policy; p.Rule != nil && p.Rule.ID() == o.Rule && o.Halt == nil && o.Budget == nil {
 		rule["list"] = p.Rule.List()
 		if p.Failed != 0 {
-			rule["outcome"], rule["at"] = "false", "/"+p.Failed.String()+clip(p.Arg)
+			rule["outcome"], rule["at"] = "false", "/"+p.Failed.String()+bound(p.Arg)
 			if class := r.Question.class(p.Arg); p.Arg != "" && class != "" {
 				rule["got_class"] = class
 			}
@@ -141,23 +185,22 @@ func (r *Record) principal() any {
 	if p.ID == "" {
 		return nil
 	}
-	m := map[string]any{"type": p.Type, "id": clip(p.ID), "grade": p.Grade}
-	if via := r.Question.PrincipalVia; via != "" {
-		m["via"] = via
-	}
-	return m
+	return object{{"grade", p.Grade}, {"id", bound(p.ID)}, {"type", p.Type}, {"via", some(r.Question.PrincipalVia)}}
 }
 
 func (r *Record) actor() any {
-	m := map[string]any{"id": clip(r.Agent), "grade": r.AgentGrade}
-	for k, v := range map[string]string{
-		"version": r.Question.Actor.Version, "by": r.AgentBy, "instance": r.Question.Instance, "declared": r.Question.Declared,
-	} {
-		if v != "" && (k != "declared" || v != r.Agent) {
-			m[k] = clip(v)
-		}
+	declared := r.Question.Declared
+	if declared == r.Agent {
+		declared = ""
 	}
-	return m
+	return object{
+		{"by", some(r.AgentBy)},
+		{"declared", some(declared)},
+		{"grade", r.AgentGrade},
+		{"id", bound(r.Agent)},
+		{"instance", some(r.Question.Instance)},
+		{"version", some(r.Question.Actor.Version)},
+	}
 }
 
 func (r *Record) chain() any {
@@ -201,7 +244,7 @@ func (r *Record) halt() any {
 		m["budget"] = h.Budget
 	}
 	if h.By != "" {
-		m["by"] = clip(h.By)
+		m["by"] = bound(h.By)
 	}
 	return m
 }

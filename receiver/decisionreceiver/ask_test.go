@@ -24,7 +24,10 @@ import (
 	"github.com/spanwarden/spanwarden/internal/decision"
 	"github.com/spanwarden/spanwarden/internal/decision/authzen"
 	"github.com/spanwarden/spanwarden/internal/decision/claudecode"
+	"github.com/spanwarden/spanwarden/internal/governance"
+	"github.com/spanwarden/spanwarden/internal/ledger"
 	"github.com/spanwarden/spanwarden/internal/operator"
+	"github.com/spanwarden/spanwarden/internal/pricing"
 	"github.com/spanwarden/spanwarden/internal/trust"
 )
 
@@ -526,4 +529,35 @@ func TestKnownOf(t *testing.T) {
 		Tool: "mcp/bank/transfer", ArgsDigest: decision.NewDigester("", []byte("k")).OfArgs([]byte(`{"amount": 5000.0}`)),
 		Answered: decision.Ask, At: s.StartTimestamp().AsTime(), AskedUser: true,
 	}, k)
+}
+
+// The seed's financial scenario: what was charged passes the budget, and the next
+// question is refused, by whatever way it is asked.
+func TestBudgetHalt(t *testing.T) {
+	r := startWith(t, `
+apiVersion: spanwarden/v1alpha1
+kind: AgentPermissions
+metadata: {name: teller}
+spec:
+  agent: {id: teller, match: [{subject: "agent:teller"}]}
+  owner: "user:carol@acme.example"
+  mode: enforce
+  allow: [{id: look, tool: look}]
+  budgets: [{kind: cost_usd, limit: 5, per: session, on_exceed: halt}]
+`, consumertest.NewNop(), open)
+	base := "http://" + r.address
+	assert.True(t, evaluate(t, base, question("teller", "look", `{}`)).Decision)
+	now := time.Now()
+	_, err := r.gov.Charge(t.Context(), []governance.Charge{{Charge: ledger.Charge{
+		Action: ledger.ID{1}, Scopes: ledger.Scopes{Agent: "teller", Session: "s1"}, Start: now.Add(-time.Second), End: now,
+		Kind: ledger.ModelCall, Cost: pricing.KnownAmount(6_000_000_000_000),
+	}}}, nil)
+	require.NoError(t, err)
+	a := evaluate(t, base, question("teller", "look", `{}`))
+	assert.False(t, a.Decision)
+	assert.Equal(t, "halted", a.Context.Reason)
+	require.Len(t, a.Context.Obligations, 1)
+	_, raw := send(t, base, "/v1/hooks/claude-code", `{"hook_event_name":"PreToolUse","session_id":"s1","tool_name":"look","tool_input":{},"agent_id":"1","agent_type":"teller"}`)
+	assert.Contains(t, string(raw), `"continue":false`)
+	assert.True(t, evaluate(t, base, strings.ReplaceAll(question("teller", "look", `{}`), `"s1"`, `"s2"`)).Decision, "another session has its own")
 }

@@ -107,7 +107,7 @@ func (e *engine) decide(q *decision.Question, by string) *decision.Record {
 	rec := &decision.Record{ID: e.newID(at), Batch: q.Batch, At: at, Question: q, Engine: e.engine, RequestedBy: by}
 	b, reg := e.judge(q, rec)
 	rec.Agent, rec.AgentGrade, rec.AgentBy = q.Scopes.Agent, q.Request.Actor.Grade, b.By
-	if rec.Outcome.Effect == decision.Allow {
+	if rec.Outcome.Effect == decision.Allow && !q.Offer {
 		e.take(rec)
 	}
 	if reg != nil {
@@ -118,7 +118,7 @@ func (e *engine) decide(q *decision.Question, by string) *decision.Record {
 		rec.InputDigest = e.digest.Of(q.Tuple(rec.Agent))
 	}
 	rec.ArgsDigest = q.ArgsDigest(e.digest)
-	if rec.Outcome.Effect == decision.Ask {
+	if rec.Outcome.Effect == decision.Ask && !q.Offer {
 		e.pend(rec)
 	}
 	if q.Adapter == "authzen" {

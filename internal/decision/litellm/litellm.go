@@ -128,6 +128,7 @@ func (c *Call) Offered(o Options) []*decision.Question {
 	for _, name := range c.offered {
 		q := c.question(o)
 		q.Request.Tool, q.Request.Args, q.ArgsUnknown = name, policy.UnknownArgs(), true
+		q.Offer = true
 		out = append(out, q)
 	}
 	return out
