@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/spanwarden/spanwarden/internal/genai"
@@ -24,8 +25,11 @@ type Config struct {
 	// version and says so; not_evaluated does not.
 	BeforeRegistry BeforeRegistry `mapstructure:"before_registry"`
 	// Late is about actions whose agent becomes known after their span has left.
-	Late   LateConfig   `mapstructure:"late"`
-	Limits LimitsConfig `mapstructure:"limits"`
+	Late LateConfig `mapstructure:"late"`
+	// Decisions is about what the decision receiver answered, held against what was
+	// done.
+	Decisions DecisionsConfig `mapstructure:"decisions"`
+	Limits    LimitsConfig    `mapstructure:"limits"`
 
 	_ struct{}
 }
@@ -49,6 +53,33 @@ type LateConfig struct {
 	Wait time.Duration `mapstructure:"wait"`
 
 	_ struct{}
+}
+
+// DecisionsConfig says how decisions and actions are joined.
+type DecisionsConfig struct {
+	// DigestKey and DigestKeyID are those of the decision receiver's digest. Without
+	// a key, the default, arguments are not compared.
+	DigestKey   configopaque.String `mapstructure:"digest_key"`
+	DigestKeyID string              `mapstructure:"digest_key_id"`
+	// Watermark is how long an action waits for the decision about it. Default 1m.
+	Watermark time.Duration `mapstructure:"watermark"`
+	// Limit is how many decisions, and how many actions, are kept for an hour.
+	// Default 100000.
+	Limit int `mapstructure:"limit"`
+
+	_ struct{}
+}
+
+// Validate names the keys and the values that cannot work.
+func (d *DecisionsConfig) Validate() error {
+	var errs []error
+	if d.Watermark <= 0 {
+		errs = append(errs, fmt.Errorf("watermark: must be positive, not %s", d.Watermark))
+	}
+	if d.Limit <= 0 {
+		errs = append(errs, fmt.Errorf("limit: must be positive, not %d", d.Limit))
+	}
+	return errors.Join(errs...)
 }
 
 // LimitsConfig bounds memory. What exceeds a limit is counted, and the oldest
@@ -80,6 +111,7 @@ type LimitsConfig struct {
 var (
 	_ confmap.Validator = (*Config)(nil)
 	_ confmap.Validator = (*LateConfig)(nil)
+	_ confmap.Validator = (*DecisionsConfig)(nil)
 	_ confmap.Validator = (*LimitsConfig)(nil)
 )
 

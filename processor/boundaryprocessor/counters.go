@@ -94,7 +94,7 @@ type counters struct {
 	mu      sync.Mutex
 	agents  map[string]struct{}
 	options map[outcome]metric.MeasurementOption
-	limited [5]int // as told last, in the order of limitNames
+	limited [6]int // as told last, in the order of limitNames
 }
 
 // others stands for the agents beyond the limit. It is no id: ids are never in
@@ -163,10 +163,10 @@ func (c *counters) share() (float64, bool) {
 	return float64(c.evaluated.Load()) / float64(all), true
 }
 
-var limitNames = [5]string{"pending", "rate_uses", "rate_rules", "daily", "unsent"}
+var limitNames = [6]string{"pending", "rate_uses", "rate_rules", "daily", "unsent", "decisions"}
 
 // limits tells what bounds have cost since it was told last.
-func (c *counters) limits(ctx context.Context, now [5]int) {
+func (c *counters) limits(ctx context.Context, now [6]int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, name := range limitNames {

@@ -21,6 +21,7 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		BeforeRegistry: BeforeJudge,
 		Late:           LateConfig{Grace: time.Minute, Wait: time.Hour},
+		Decisions:      DecisionsConfig{Watermark: time.Minute, Limit: 100_000},
 		Limits: LimitsConfig{
 			Pending: 50_000, PendingBytes: 64 << 20, Rates: 500_000, RatePerRule: 65_536,
 			Daily: 10_000, Agents: 1_000, Spans: 100_000, Responses: 200_000,

@@ -152,6 +152,9 @@ func (p *boundaryProcessor) settle(w *work, h policy.History, n *news, by ptrace
 	x.facts = learned.Own(maxArgs, nil)
 	x.facts.Attr = learned.Attr
 	found, ok := p.again(w.tally, h, x, true)
+	if !x.told.Open {
+		w.told = append(w.told, p.deeds.later(x.facts, &x.told, time.Now())...)
+	}
 	if !ok {
 		return
 	}
@@ -220,6 +223,7 @@ func (p *boundaryProcessor) tick(ctx context.Context) {
 	p.mu.Lock()
 	var halts []haltOrder
 	p.waiting.Tick(time.Now(), func(_ pending.ID, x *waiting) { halts = append(halts, p.ripe(t, h, x)...) })
+	p.tellDeeds(p.unsent, p.deeds.lapsed(time.Now()))
 	evicted, dropped := p.waiting.Stats.Evicted, p.dropped
 	p.mu.Unlock()
 	p.daily.mu.Lock()
@@ -227,7 +231,7 @@ func (p *boundaryProcessor) tick(ctx context.Context) {
 	p.daily.mu.Unlock()
 	uses := p.uses.stats()
 	p.counts.record(ctx, t)
-	p.counts.limits(ctx, [5]int{evicted, uses.Dropped, uses.Evicted, forgot, dropped})
+	p.counts.limits(ctx, [6]int{evicted, uses.Dropped, uses.Evicted, forgot, dropped, p.deeds.lost()})
 	if err := p.orderAll(ctx, halts); err != nil {
 		p.log.Error("a halt could not be ordered", errField(err))
 	}
@@ -240,6 +244,7 @@ func (p *boundaryProcessor) tick(ctx context.Context) {
 func (p *boundaryProcessor) ripe(t *tally, h policy.History, x *waiting) []haltOrder {
 	x.facts.Final = true
 	found, ok := p.again(t, h, x, false)
+	p.tellDeeds(p.unsent, p.deeds.later(x.facts, &x.told, time.Now()))
 	if !ok {
 		return nil
 	}

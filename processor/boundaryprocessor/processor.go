@@ -18,6 +18,7 @@ import (
 	"github.com/spanwarden/spanwarden/internal/genai"
 	"github.com/spanwarden/spanwarden/internal/governance/policies"
 	"github.com/spanwarden/spanwarden/internal/policy"
+	"github.com/spanwarden/spanwarden/internal/trust"
 	"github.com/spanwarden/spanwarden/processor/boundaryprocessor/internal/judge"
 	"github.com/spanwarden/spanwarden/processor/boundaryprocessor/internal/metadata"
 	"github.com/spanwarden/spanwarden/processor/boundaryprocessor/internal/pending"
@@ -36,6 +37,7 @@ type boundaryProcessor struct {
 	uses    *ruleUses
 	daily   *daily
 	halts   haltOrders
+	deeds   *deeds
 	scratch sync.Pool // of *work
 
 	registry policies.Registry // nil without a governance extension
@@ -59,6 +61,8 @@ type work struct {
 	tally  *tally
 	order  []int
 	halts  []haltOrder
+	told   []about // of decisions and deeds
+	own    bool    // this process made the batch
 }
 
 func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*boundaryProcessor, error) {
@@ -72,6 +76,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*b
 		uses:    &ruleUses{c: rates.New(cfg.Limits.rates())},
 		daily:   &daily{limit: cfg.Limits.Daily, seen: map[string][16]byte{}},
 		halts:   haltOrders{given: map[string]struct{}{}},
+		deeds:   newDeeds(&cfg.Decisions),
 		memory:  genai.NewMemory(cfg.Limits.memory()),
 		waiting: pending.New[*waiting](cfg.pending()),
 		unsent:  ptrace.NewTraces(),
@@ -153,7 +158,7 @@ func (p *boundaryProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces)
 	w := p.scratch.Get().(*work)
 	defer p.scratch.Put(w)
 	w.tally.reset()
-	w.halts = w.halts[:0]
+	w.halts, w.told, w.own = w.halts[:0], w.told[:0], trust.Marked(ctx)
 	w.batch.Decode(td, nil)
 	p.resolve(&w.batch)
 	h := p.history()
@@ -164,6 +169,7 @@ func (p *boundaryProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces)
 	if err := p.order(ctx, w); err != nil {
 		return err
 	}
+	p.tellDeeds(td, w.told)
 	p.counts.record(ctx, w.tally)
 	return p.next.ConsumeTraces(ctx, td)
 }
@@ -201,6 +207,8 @@ func (p *boundaryProcessor) hold(w *work, h policy.History, item *genai.Item) {
 	if !judged(&item.Action) {
 		if item.Action.Kind != genai.KindDecision {
 			forget(item.Span)
+		} else if w.own {
+			w.told = append(w.told, p.deeds.decided(item, time.Now())...)
 		}
 		return
 	}
@@ -219,6 +227,7 @@ func (p *boundaryProcessor) hold(w *work, h policy.History, item *genai.Item) {
 		p.put(w.tally, &x, item.Span)
 	}
 	w.haltOn(&j, f, item.Span)
+	w.told = append(w.told, p.deeds.done(item, f, &j, time.Now())...)
 	if j.Open {
 		w.tally.waiting++
 		p.wait(item, f, &j)

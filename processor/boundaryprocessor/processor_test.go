@@ -440,6 +440,10 @@ func TestReadmeNamesTheDefaults(t *testing.T) {
 			assert.Contains(t, readme, "`"+key+"`")
 			continue
 		}
+		if conf.Get(key) == "" {
+			assert.Contains(t, readme, "| `"+key+"` | string | `\"\"` |")
+			continue
+		}
 		want := strings.TrimSuffix(strings.TrimSuffix(fmt.Sprint(conf.Get(key)), "0s"), "0m")
 		assert.Regexp(t, "\\| `"+key+"` \\| [a-z]+ \\| `"+want+"` \\|", readme)
 	}
