@@ -44,6 +44,10 @@ func (r *decisionReceiver) authzen(tenant string, handle func(http.ResponseWrite
 			plain(w, http.StatusTooManyRequests, "this caller sends too many requests")
 			return
 		}
+		if r.webPage(req) {
+			plain(w, http.StatusForbidden, notForPages)
+			return
+		}
 		raw, code, err := body(w, req)
 		if err == nil {
 			c.body, err = authzen.Parse(raw)

@@ -18,6 +18,14 @@ type caller struct {
 	address, clientID, subject, spiffe string
 }
 
+const notForPages = "not for web pages: set http::auth or http::cors to let them ask"
+
+// webPage reports whether a page in somebody's browser asks, where nothing keeps
+// pages out: it could read the policy, or use up what others may do.
+func (r *decisionReceiver) webPage(req *http.Request) bool {
+	return req.Header.Get("Origin") != "" && !r.cfg.HTTP.Auth.HasValue() && !r.cfg.HTTP.CORS.HasValue()
+}
+
 func callerOf(req *http.Request) caller {
 	c := caller{address: req.RemoteAddr}
 	if host, _, err := net.SplitHostPort(req.RemoteAddr); err == nil {

@@ -67,6 +67,10 @@ func (r *decisionReceiver) liteLLM(w http.ResponseWriter, req *http.Request) {
 		answer(w, http.StatusOK, litellm.Blocked("too many requests"))
 		return
 	}
+	if r.webPage(req) {
+		answer(w, http.StatusOK, litellm.Blocked(notForPages))
+		return
+	}
 	raw, code, err := body(w, req)
 	if err != nil {
 		fail(w, code, err.Error())

@@ -97,6 +97,10 @@ func (r *decisionReceiver) claudeCode(w http.ResponseWriter, req *http.Request) 
 		r.hookFailure(w, nil, "too many requests")
 		return
 	}
+	if r.webPage(req) {
+		r.hookFailure(w, nil, notForPages)
+		return
+	}
 	raw, _, err := body(w, req)
 	var e *claudecode.Event
 	if err == nil {

@@ -72,6 +72,16 @@ func TestWrongRequests(t *testing.T) {
 	}
 }
 
+// A page in somebody's browser learns nothing of the policy.
+func TestWebPages(t *testing.T) {
+	base := "http://" + startWith(t, bank, consumertest.NewNop(), open).address
+	for path, code := range map[string]int{"/access/v1/evaluation": 403, "/v1/hooks/claude-code": 200, "/beta/litellm_basic_guardrail_api": 200, "/v1/halts": 403} {
+		resp, raw := send(t, base, path, question("teller", "mcp/bank/balance", `{}`), "Origin", "https://evil.example")
+		assert.Equal(t, code, resp.StatusCode, path)
+		assert.Contains(t, string(raw), "not for web pages", path)
+	}
+}
+
 // A caller that sends too much is refused in its protocol's own way.
 func TestRateLimit(t *testing.T) {
 	base := "http://" + startWith(t, bank, consumertest.NewNop(), func(c *Config) {
