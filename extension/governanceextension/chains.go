@@ -112,6 +112,17 @@ func (e *governor) Observe(records []chain.Record) []chain.Event {
 	return events
 }
 
+// Tell implements the interface of internal/governance/lineage.
+func (e *governor) Tell(grants []chain.Grant, decisions []chain.Decision) {
+	e.chains.used.Store(true)
+	e.chains.mu.Lock()
+	defer e.chains.mu.Unlock()
+	now := e.now().UnixNano()
+	e.chains.engine.AddGrants(now, grants...)
+	e.chains.engine.AddDecisions(now, decisions...)
+	e.chains.changed = true
+}
+
 // Settle implements the interface of internal/governance/lineage.
 func (e *governor) Settle() []chain.Event {
 	events := e.chains.settle(e.now())

@@ -17,6 +17,7 @@ import (
 	"github.com/spanwarden/spanwarden/internal/chain/chainspan"
 	"github.com/spanwarden/spanwarden/internal/genai"
 	"github.com/spanwarden/spanwarden/internal/governance/lineage"
+	"github.com/spanwarden/spanwarden/internal/trust"
 	"github.com/spanwarden/spanwarden/processor/delegationprocessor/internal/metadata"
 )
 
@@ -99,6 +100,9 @@ func (p *delegationProcessor) ConsumeTraces(ctx context.Context, td ptrace.Trace
 	w := p.pool.Get().(*work)
 	defer p.pool.Put(w)
 	p.read(w, td)
+	if trust.Marked(ctx) {
+		p.chains.Tell(grants(w.batch.Items), decisions(w.batch.Items))
+	}
 	events := p.chains.Observe(w.records)
 	w.answers = p.chains.Resolve(w.spans, w.answers[:0])
 	p.attach(ctx, w)

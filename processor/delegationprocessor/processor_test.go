@@ -26,6 +26,7 @@ import (
 	"github.com/spanwarden/spanwarden/extension/governanceextension"
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/finding"
+	"github.com/spanwarden/spanwarden/internal/trust"
 	"github.com/spanwarden/spanwarden/processor/delegationprocessor/internal/metadata"
 )
 
@@ -305,5 +306,53 @@ func TestConfig(t *testing.T) {
 		cfg.Governance = &governanceID
 		edit(cfg)
 		assert.ErrorContains(t, cfg.Validate(), key)
+	}
+}
+
+// grantOf is what the decision receiver tells of a registered grant.
+func grantOf(began time.Time) ptrace.Traces {
+	td := ptrace.NewTraces()
+	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
+	ss.Scope().SetName(attr.Scope)
+	span := ss.Spans().AppendEmpty()
+	span.SetName(grantSpan)
+	span.SetTraceID(pcommon.TraceID{9})
+	span.SetSpanID(pcommon.SpanID{9})
+	span.SetStartTimestamp(pcommon.NewTimestampFromTime(began))
+	span.SetEndTimestamp(pcommon.NewTimestampFromTime(began))
+	a := span.Attributes()
+	a.PutStr(attr.DelegationID, "dlg-1")
+	a.PutStr(attr.Delegator, "lead")
+	a.PutStr(attr.DelegationDelegatee, "helper")
+	a.PutStr(attr.DelegationGrantedBy, "lead")
+	a.PutStr(attr.DelegationNotBefore, began.UTC().Format(time.RFC3339Nano))
+	a.PutStr(attr.DelegationExpiresAt, began.Add(time.Hour).UTC().Format(time.RFC3339Nano))
+	a.PutEmptySlice(attr.DelegationScope).AppendEmpty().SetStr("mail")
+	return td
+}
+
+// A registered grant makes the hop verified and the chain unbroken; one that an
+// agent sends as a span of ours does not.
+func TestRegisteredGrant(t *testing.T) {
+	for forged, want := range map[bool]string{false: "unbroken", true: "unbroken_unverified"} {
+		synctest.Test(t, func(t *testing.T) {
+			sink := new(consumertest.TracesSink)
+			p := start(t, registry, sink)
+			time.Sleep(time.Minute)
+			ctx := t.Context()
+			if !forged {
+				ctx = trust.Mark(ctx)
+			}
+			require.NoError(t, p.ConsumeTraces(ctx, grantOf(time.Now())))
+			for _, td := range story(time.Now()) {
+				require.NoError(t, p.ConsumeTraces(t.Context(), td))
+			}
+			time.Sleep(3 * time.Minute)
+			synctest.Wait()
+			stop(t, p)
+			chains := slices.DeleteFunc(read(sink.AllTraces()).events[attr.DelegationChainEvent], func(c map[string]any) bool { return c[attr.ChainState] != "settled" })
+			require.NotEmpty(t, chains)
+			assert.Equal(t, want, chains[len(chains)-1][attr.ChainVerdict])
+		})
 	}
 }

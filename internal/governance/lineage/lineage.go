@@ -21,6 +21,9 @@ type Chains interface {
 	// are known already change nothing, and nothing follows from them: the caller
 	// must keep events until they have been passed on.
 	Observe(records []chain.Record) []chain.Event
+	// Tell adds what the decision receiver registered and answered. A grant that is
+	// revoked is told again with its end.
+	Tell(grants []chain.Grant, decisions []chain.Decision)
 	// Settle returns what time alone proves. Call it every few seconds.
 	Settle() []chain.Event
 	// Resolve returns what is known of the run around each span, in order; Known
