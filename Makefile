@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench bench-nab conformance stranger prices clean
+.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench bench-nab dashboards conformance stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,8 +29,8 @@ test: build engine ## the whole test suite
 	go test ./...
 
 # Modules of their own, so that whoever takes a component of ours takes none of these.
-oracles: ## against others' implementations: Cedar for policy, Alertmanager's own API
-	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest; do echo "$$dir"; (cd "$$dir" && go test ./...) || exit 1; done
+oracles: ## against others: Cedar for policy, Alertmanager's own API, Grafana's types
+	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest dashboards/gen; do echo "$$dir"; (cd "$$dir" && go test -count=1 ./...) || exit 1; done
 
 race: engine ## the same under the race detector, without the end-to-end tests
 	go test -race $$(go list ./... | grep -v /test/)
@@ -61,6 +61,9 @@ bench-nab: ## the baseline's own kernel on the Numenta Anomaly Benchmark (NAB=DI
 	@test -d $(NAB) || { echo "no data at $(NAB); see test/bench/nab"; exit 1; }
 	@mkdir -p _run/nab && tar -xzf $(NAB)/nab-tuning.tar.gz -C _run/nab && tar -xzf $(NAB)/nab-tuning-known-results.tar.gz -C _run/nab
 	go run ./test/bench/nab -data _run/nab/data -windows _run/nab/labels/combined_windows.json -out _run/nab/scores -known _run/nab/results
+
+dashboards: ## regenerate the Grafana dashboards, as after a change of an evidence query
+	cd dashboards/gen && go run .
 
 CORPUS ?= testdata/corpus
 conformance: build engine ## replay recordings (CORPUS=DIR), compare what SQL says with their truth
