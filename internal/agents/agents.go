@@ -61,6 +61,13 @@ func Run(ctx context.Context, endpoint string, s *Scenario, at time.Time) (spans
 	return st.spans, nil
 }
 
+// Traceparent names the span that is open, as W3C writes it: for questions that
+// belong into its trace.
+func (s *Stage) Traceparent() string {
+	c := api.SpanContextFromContext(s.ctx)
+	return "00-" + c.TraceID().String() + "-" + c.SpanID().String() + "-01"
+}
+
 // Wait moves the clock.
 func (s *Stage) Wait(d time.Duration) { s.now = s.now.Add(d) }
 
