@@ -20,7 +20,7 @@ type batch interface {
 	halve() (first, second batch)
 	// encode emits the inserts. What makes no row comes back as a batch of its own
 	// with the reason; nil where there is none.
-	encode(e *auditExporter, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error)
+	encode(e *auditExporter, w audit.Writer, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error)
 	// record fills in what is the batch's own in a line of the dead-letter file and
 	// returns the file's name.
 	record(*deadRecord) (file string, err error)
@@ -58,9 +58,10 @@ func (b traceBatch) keep(wanted func(i int) bool) traceBatch {
 	return traceBatch{part}
 }
 
-func (b traceBatch) encode(e *auditExporter, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error) {
+func (b traceBatch) encode(e *auditExporter, w audit.Writer, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error) {
 	enc := e.encoders.Get().(*audit.Encoder)
 	defer e.encoders.Put(enc)
+	enc.SealFor(w)
 	var bad *refused
 	enc.Refuse = func(r *audit.RefusedSpan) {
 		if bad == nil {
@@ -109,9 +110,10 @@ func (b logBatch) keep(wanted func(i int) bool) logBatch {
 	return logBatch{part}
 }
 
-func (b logBatch) encode(e *auditExporter, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error) {
+func (b logBatch) encode(e *auditExporter, w audit.Writer, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error) {
 	enc := e.logEncoders.Get().(*audit.LogEncoder)
 	defer e.logEncoders.Put(enc)
+	enc.SealFor(w)
 	var bad *refused
 	stats, err := enc.Encode(b.Logs, now, emit, func(r *audit.RefusedLog) {
 		if bad == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -45,6 +46,7 @@ type Config struct {
 	Content    ContentConfig    `mapstructure:"content"`
 	DeadLetter DeadLetterConfig `mapstructure:"dead_letter"`
 	Limits     LimitsConfig     `mapstructure:"limits"`
+	Integrity  IntegrityConfig  `mapstructure:"integrity"`
 
 	Timeout exporterhelper.TimeoutConfig                             `mapstructure:"timeout"`
 	Retry   configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
@@ -90,8 +92,38 @@ type LimitsConfig struct {
 	_ struct{}
 }
 
+// IntegrityConfig says how rows are sealed, so that changing them later shows.
+type IntegrityConfig struct {
+	// Enabled seals every batch. Default true.
+	Enabled bool `mapstructure:"enabled"`
+	// Directory holds the journal: where this collector's log ends, and what is being
+	// inserted. It must survive restarts. Several collectors may share it. Default
+	// spanwarden-integrity in the working directory.
+	Directory string `mapstructure:"directory"`
+	// KeyFile holds the Ed25519 key that signs. It is made when it is not there.
+	// Default: the file key in Directory.
+	KeyFile string `mapstructure:"key_file"`
+	// Interval is how often a heartbeat is written and a checkpoint is anchored.
+	// Default 1m, at least 1s.
+	Interval time.Duration `mapstructure:"interval"`
+	// Anchors are where checkpoints go besides the store.
+	Anchors AnchorsConfig `mapstructure:"anchors"`
+
+	_ struct{}
+}
+
+// AnchorsConfig names places that nobody who can change the store can change.
+type AnchorsConfig struct {
+	// Directory gets one file a log, to which signed checkpoints are appended. Default
+	// none.
+	Directory string `mapstructure:"directory"`
+
+	_ struct{}
+}
+
 var (
 	_ confmap.Validator = (*Config)(nil)
+	_ confmap.Validator = (*IntegrityConfig)(nil)
 	_ confmap.Validator = (*ContentConfig)(nil)
 	_ confmap.Validator = (*DeadLetterConfig)(nil)
 	_ confmap.Validator = (*LimitsConfig)(nil)
@@ -126,6 +158,18 @@ func (d *DeadLetterConfig) Validate() error {
 	}
 	if d.MaxBytes <= 0 {
 		errs = append(errs, fmt.Errorf("max_bytes: must be positive, not %d", d.MaxBytes))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate names the key and the value of what cannot work.
+func (c *IntegrityConfig) Validate() error {
+	var errs []error
+	if c.Enabled && c.Directory == "" {
+		errs = append(errs, errors.New(`directory: must not be ""`))
+	}
+	if c.Enabled && c.Interval < time.Second {
+		errs = append(errs, fmt.Errorf("interval: must be at least 1s, not %s", c.Interval))
 	}
 	return errors.Join(errs...)
 }

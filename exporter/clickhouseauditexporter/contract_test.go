@@ -90,6 +90,7 @@ func hello() []byte {
 func TestConsumeContract(t *testing.T) {
 	address := freeAddress(t)
 	cfg := createDefaultConfig().(*Config)
+	cfg.Integrity.Enabled = false // the store is none
 	cfg.DSN = configopaque.String("http://" + address)
 	cfg.CreateSchema = false
 	cfg.DeadLetter.Directory = t.TempDir()

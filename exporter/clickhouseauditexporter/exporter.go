@@ -18,6 +18,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 
 // auditExporter is the shell around internal/audit: the store, the clock and the
@@ -35,6 +36,7 @@ type auditExporter struct {
 	startOnce sync.Once
 	startErr  error
 	store     *store
+	ledger    *ledger
 	host      component.Host
 	cancel    context.CancelFunc
 	tasks     sync.WaitGroup
@@ -78,30 +80,47 @@ func (e *auditExporter) start(ctx context.Context, host component.Host) error {
 		if s, e.startErr = openStore(ctx, e.cfg); e.startErr != nil {
 			return
 		}
-		e.store, e.host = s, host
+		e.host = host
+		e.attach(s)
 		background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		e.cancel = cancel
-		e.tasks.Go(func() { e.prepareUntilReady(background) })
+		e.tasks.Go(func() {
+			if e.prepareUntilReady(background) {
+				e.ledger.run(background)
+			}
+		})
 	})
 	return e.startErr
+}
+
+func (e *auditExporter) attach(s *store) {
+	e.store = s
+	e.ledger = &ledger{cfg: e.cfg, store: s, logger: e.set.Logger, build: e.set.BuildInfo}
+}
+
+func (e *auditExporter) prepare(ctx context.Context) error {
+	if err := e.store.prepare(ctx); err != nil {
+		return err
+	}
+	return e.ledger.prepare(ctx)
 }
 
 // prepareEvery is how often a store that cannot be reached is tried.
 const prepareEvery = 5 * time.Second
 
-func (e *auditExporter) prepareUntilReady(ctx context.Context) {
+func (e *auditExporter) prepareUntilReady(ctx context.Context) bool {
 	for {
-		err := e.store.prepare(ctx)
+		err := e.prepare(ctx)
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		e.report(err)
 		if err == nil {
-			return
+			return true
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-time.After(prepareEvery):
 		}
 	}
@@ -109,17 +128,19 @@ func (e *auditExporter) prepareUntilReady(ctx context.Context) {
 
 // shutdown ends the exporter with its last user: the queue of the other pipeline
 // may still be draining.
-func (e *auditExporter) shutdown(context.Context) error {
+func (e *auditExporter) shutdown(ctx context.Context) error {
 	if !release(e) {
 		return nil
 	}
+	var err error
 	if e.cancel != nil {
 		e.cancel()
 		e.tasks.Wait()
+		err = e.ledger.close(ctx)
 		e.store.sender.Close()
 	}
 	e.tel.Shutdown()
-	return nil
+	return err
 }
 
 // report tells the collector when the store becomes unreachable and when it is
@@ -150,7 +171,7 @@ func (e *auditExporter) pushLogs(ctx context.Context, ld plog.Logs) error {
 }
 
 func (e *auditExporter) pushBatch(ctx context.Context, b batch) error {
-	if err := e.store.prepare(ctx); err != nil {
+	if err := e.prepare(ctx); err != nil {
 		e.report(err)
 		return err // retryable: the store may come back
 	}
@@ -168,13 +189,13 @@ func (e *auditExporter) push(ctx context.Context, b batch) error {
 	}
 	switch verdictOf(err) {
 	case condemned:
-		return e.putAside(ctx, b, reasonRejected, err)
+		return e.refuse(ctx, b, reasonRejected, err)
 	case oneRow:
 		if b.items() > 1 {
 			first, second := b.halve()
 			return errors.Join(e.push(ctx, first), e.push(ctx, second))
 		}
-		return e.putAside(ctx, b, reasonRow, err)
+		return e.refuse(ctx, b, reasonRow, err)
 	case schemaGone:
 		e.store.forget()
 		return err
@@ -183,10 +204,34 @@ func (e *auditExporter) push(ctx context.Context, b batch) error {
 	}
 }
 
+// maxAgain bounds how often a batch is encoded as of another time. Each time one
+// of its blocks at least is stored.
+const maxAgain = 16
+
+// insert encodes and stores the batch. What was begun before is encoded as of the
+// time it had then, so that the store knows it again.
 func (e *auditExporter) insert(ctx context.Context, b batch) error {
-	stats, bad, err := b.encode(e, time.Now(), func(block *audit.Encoded) error {
-		err := e.store.sender.Insert(ctx, block)
-		e.count(ctx, block, err)
+	observed := time.Now()
+	for range maxAgain {
+		err := e.insertAsOf(ctx, b, observed)
+		again, ok := errors.AsType[*againError](err)
+		if !ok {
+			return err
+		}
+		observed = time.Unix(0, again.at)
+	}
+	return errAgain // retryable
+}
+
+var errAgain = errors.New("the batch was begun at too many times")
+
+func (e *auditExporter) insertAsOf(ctx context.Context, b batch, observed time.Time) error {
+	w := e.ledger.writer()
+	stats, bad, err := b.encode(e, w, observed, func(block *audit.Encoded) error {
+		known, err := e.ledger.insert(ctx, block, w, observed.UnixNano())
+		if _, again := errors.AsType[*againError](err); !known && !again {
+			e.count(ctx, block, err)
+		}
 		return err
 	})
 	if err != nil {
@@ -197,10 +242,31 @@ func (e *auditExporter) insert(ctx context.Context, b batch) error {
 			return err
 		}
 	}
+	e.sealed(ctx, b, &stats, bad)
 	e.tel.ExporterClickhouseAuditTruncated.Add(ctx, int64(stats.Truncated))
 	e.tel.ExporterClickhouseAuditClamped.Add(ctx, int64(stats.Clamped))
 	e.tel.ExporterClickhouseAuditSettleSpans.Add(ctx, int64(stats.Settled))
 	return nil
+}
+
+// sealed counts a batch that is stored and brings its leaves to the store. Where
+// that fails the journal has them, and they come with the next.
+func (e *auditExporter) sealed(ctx context.Context, b batch, stats *audit.Stats, bad *refused) {
+	if !e.cfg.Integrity.Enabled {
+		return
+	}
+	c := tlog.Counters{Received: uint64(b.items()), Filtered: uint64(stats.Settled)}
+	if _, logs := b.(logBatch); logs && bad != nil {
+		c.Refused = uint64(bad.items())
+	}
+	c.Written = c.Received - min(c.Received, c.Filtered+c.Refused)
+	e.ledger.count(c)
+	if err := e.ledger.flush(ctx); err != nil {
+		if verdictOf(err) == schemaGone {
+			e.store.forget()
+		}
+		e.set.Logger.Warn("A leaf of the ledger did not reach the store yet. It is tried again.", zap.Error(err))
+	}
 }
 
 func (e *auditExporter) count(ctx context.Context, block *audit.Encoded, err error) {
@@ -215,6 +281,15 @@ func (e *auditExporter) count(ctx context.Context, block *audit.Encoded, err err
 		result = resultRetry
 	}
 	e.tel.ExporterClickhouseAuditInserts.Add(ctx, 1, metric.WithAttributes(attribute.String("result", result)))
+}
+
+// refuse puts aside what the store will never take.
+func (e *auditExporter) refuse(ctx context.Context, b batch, reason string, cause error) error {
+	if err := e.putAside(ctx, b, reason, cause); err != nil {
+		return err
+	}
+	e.ledger.count(tlog.Counters{Received: uint64(b.items()), Refused: uint64(b.items())})
+	return nil
 }
 
 // putAside acknowledges a batch only once it is on the disk.

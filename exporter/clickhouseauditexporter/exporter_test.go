@@ -68,6 +68,7 @@ func start(t *testing.T, a *answers, change func(*Config)) (*auditExporter, *Con
 	cfg := createDefaultConfig().(*Config)
 	cfg.DSN = configopaque.String(server.URL)
 	cfg.CreateSchema = false
+	cfg.Integrity.Enabled = false // the store is none
 	cfg.Queue = configoptional.None[exporterhelper.QueueBatchConfig]()
 	cfg.DeadLetter.Directory = filepath.Join(t.TempDir(), "dead")
 	if change != nil {
@@ -76,8 +77,9 @@ func start(t *testing.T, a *answers, change func(*Config)) (*auditExporter, *Con
 	e, err := newExporter(exportertest.NewNopSettings(metadata.Type), cfg)
 	require.NoError(t, err)
 	e.host = componenttest.NewNopHost()
-	e.store, err = openStore(t.Context(), cfg)
+	s, err := openStore(t.Context(), cfg)
 	require.NoError(t, err)
+	e.attach(s)
 	e.store.ready = true
 	t.Cleanup(e.store.sender.Close)
 	return e, cfg
@@ -205,7 +207,7 @@ func TestPipelinesShareOneInstance(t *testing.T) {
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
 	cfg := createDefaultConfig().(*Config)
-	cfg.DSN, cfg.CreateSchema = configopaque.String(server.URL), false
+	cfg.DSN, cfg.CreateSchema, cfg.Integrity.Enabled = configopaque.String(server.URL), false, false
 	set := exportertest.NewNopSettings(metadata.Type)
 	traces, err := NewFactory().CreateTraces(t.Context(), set, cfg)
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package clickhouseauditexporter
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -35,6 +36,7 @@ func createDefaultConfig() component.Config {
 		Compression:  insert.None,
 		DeadLetter:   DeadLetterConfig{Directory: "spanwarden-dead-letter", MaxBytes: 1 << 30},
 		Limits:       LimitsConfig{ValueBytes: 16 << 10, Attributes: 256, BlockRows: 100_000},
+		Integrity:    IntegrityConfig{Enabled: true, Directory: "spanwarden-integrity", Interval: time.Minute},
 		Timeout:      exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
 		Retry:        retry,
 		Queue:        configoptional.Some(exporterhelper.NewDefaultQueueConfig()),

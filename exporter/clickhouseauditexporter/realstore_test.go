@@ -43,7 +43,7 @@ func newReal(t *testing.T, s *storetest.Store, database string, change func(*Con
 	t.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.DSN, cfg.Database = configopaque.String(s.URL()), database
-	cfg.DeadLetter.Directory = t.TempDir()
+	cfg.DeadLetter.Directory, cfg.Integrity.Directory = t.TempDir(), t.TempDir()
 	cfg.Retry.InitialInterval = 50 * time.Millisecond
 	cfg.Retry.MaxInterval = 200 * time.Millisecond
 	cfg.Queue = configoptional.None[exporterhelper.QueueBatchConfig]()

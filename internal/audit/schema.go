@@ -39,6 +39,9 @@ var retentionDays = map[string]int{
 // RetentionPresets returns the names that Options.Retention takes, sorted.
 func RetentionPresets() []string { return slices.Sorted(maps.Keys(retentionDays)) }
 
+// RetentionDays is how long the preset keeps rows. 0 keeps for ever.
+func RetentionDays(preset string) int { return retentionDays[preset] }
+
 // Options say where and how the schema is made. The zero value is the database
 // spanwarden on a single server with the preset soc2.
 type Options struct {

@@ -121,3 +121,15 @@ func Keys(text string) ([]note.Verifier, error) {
 	}
 	return keys, errors.Join(errs...)
 }
+
+// PeerText is how a leaf names the checkpoint of another log.
+func PeerText(c *Checkpoint) string {
+	return fmt.Sprintf("%s/%d %d %s", c.Writer, c.Epoch, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+}
+
+// ParsePeer reads what PeerText wrote.
+func ParsePeer(text string) (Checkpoint, error) {
+	name, rest, _ := strings.Cut(text, " ")
+	size, root, _ := strings.Cut(rest, " ")
+	return ParseCheckpoint(origin + name + "\n" + size + "\n" + root + "\n")
+}

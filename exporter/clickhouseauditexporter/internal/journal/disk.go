@@ -1,0 +1,369 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/tlog"
+)
+
+// The files of a journal. The snapshot is replaced as a whole; what happened since
+// stands in the log, one JSON object a line.
+const (
+	fileKey      = "key"
+	fileName     = "writer"
+	fileLock     = "lock"
+	fileSnapshot = "snapshot.json"
+	fileLog      = "log.jsonl"
+)
+
+// maxSlots bounds how many collectors share a directory.
+const maxSlots = 256
+
+// compactBytes is how large the log grows before a snapshot takes its place.
+const compactBytes = 4 << 20
+
+// record is one line of the log; it has one of the first four.
+type record struct {
+	Pending *Pending `json:"pending,omitempty"`
+	Leaf    string   `json:"leaf,omitempty"`
+	Drop    string   `json:"drop,omitempty"`
+	Sent    uint64   `json:"sent,omitempty"`
+	Note    string   `json:"note,omitempty"`
+	Content string   `json:"content,omitempty"`
+}
+
+type snapshot struct {
+	Epoch   uint64        `json:"epoch"`
+	Size    int64         `json:"size"`
+	Edge    []string      `json:"edge"` // hex
+	Ended   bool          `json:"ended"`
+	Recent  []recentBatch `json:"recent"`
+	Pending []*Pending    `json:"pending"`
+	Unsent  []record      `json:"unsent"`
+	Count   tlog.Counters `json:"counters"`
+}
+
+type recentBatch struct {
+	Content  string `json:"content"`
+	Observed int64  `json:"observed"`
+}
+
+func (j *Journal) takeSlot() error {
+	for slot := range maxSlots {
+		dir := filepath.Join(j.opts.Directory, strconv.Itoa(slot))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		f, err := os.OpenFile(filepath.Join(dir, fileLock), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		if lock(f) == nil {
+			j.dir, j.held = dir, f
+			return nil
+		}
+		_ = f.Close() // somebody else's
+	}
+	return fmt.Errorf("%d collectors use it already", maxSlots)
+}
+
+func (j *Journal) loadKey() error {
+	file := j.opts.KeyFile
+	if file == "" {
+		file = filepath.Join(j.opts.Directory, fileKey)
+	}
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := j.makeKey(file); err != nil {
+			return fmt.Errorf("making a key: %w", err)
+		}
+		raw, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the key: %w", err)
+	}
+	private, public, _ := strings.Cut(strings.TrimSpace(string(raw)), "\n")
+	j.signer, err = note.NewSigner(private)
+	if err != nil {
+		return fmt.Errorf("key file %s: %w", file, err)
+	}
+	keys, err := tlog.Keys(public)
+	if err != nil || len(keys) != 1 || keys[0].KeyHash() != j.signer.KeyHash() || keys[0].Name() != j.signer.Name() {
+		return fmt.Errorf("key file %s: the second line must be the public key of the first", file)
+	}
+	j.Public = strings.TrimSpace(public)
+	return nil
+}
+
+// makeKey writes the file as a whole or not at all; another collector may do the
+// same at this moment, and the first one counts.
+func (j *Journal) makeKey(file string) error {
+	private, public, err := tlog.NewKey(nameOf(j.opts.Host))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	made := file + "." + strconv.Itoa(os.Getpid()) + "." + suffix()
+	if err := writeFile(made, []byte(private+"\n"+public+"\n")); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(made) }()
+	if err := os.Link(made, file); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	j.NewKey = true
+	if err := writeFile(file+".pub", []byte(public+"\n")); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(file))
+}
+
+func (j *Journal) loadName() (string, error) {
+	file := filepath.Join(j.dir, fileName)
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		raw = []byte(nameOf(j.opts.Host))
+		err = writeFile(file, raw)
+	}
+	if err != nil {
+		return "", err
+	}
+	name := strings.TrimSpace(string(raw))
+	if !tlog.ValidName(name) {
+		return "", fmt.Errorf("%s: %q is no name of a writer", file, name)
+	}
+	return name, nil
+}
+
+var notInName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// nameOf is unlike any other: two writers must never share a name.
+func nameOf(host string) string {
+	host = strings.Trim(notInName.ReplaceAllString(host, "-"), "-._")
+	if host == "" {
+		host = "collector"
+	}
+	return host[:min(len(host), 64)] + "-" + suffix()
+}
+
+func suffix() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// load reads the snapshot and what happened since. A snapshot that is not there
+// or cannot be read leaves the epoch 0: a new log begins.
+func (j *Journal) load() error {
+	raw, err := os.ReadFile(filepath.Join(j.dir, fileSnapshot))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var s snapshot
+	if err := json.Unmarshal(raw, &s); err != nil || j.restore(&s) != nil {
+		j.writer.Epoch, j.tree = 0, tlog.Tree{}
+		return nil
+	}
+	return j.replay()
+}
+
+func (j *Journal) restore(s *snapshot) error {
+	edge := make([]tlog.Hash, len(s.Edge))
+	for i, text := range s.Edge {
+		if n, err := hex.Decode(edge[i][:], []byte(text)); err != nil || n != len(edge[i]) {
+			return fmt.Errorf("edge %d: no hash", i)
+		}
+	}
+	var err error
+	if j.tree, err = tlog.Restore(s.Size, edge); err != nil {
+		return err
+	}
+	for _, u := range s.Unsent {
+		leaf, err := tlog.ParseLeaf(u.Leaf)
+		if err != nil {
+			return err
+		}
+		j.unsent = append(j.unsent, audit.SignedLeaf{Leaf: leaf, Note: u.Note})
+	}
+	for _, p := range s.Pending {
+		if err := j.addPending(p); err != nil {
+			return err
+		}
+	}
+	for _, r := range s.Recent {
+		j.remember(r.Content, r.Observed)
+	}
+	j.writer.Epoch, j.ended, j.counters = s.Epoch, s.Ended, s.Count
+	return nil
+}
+
+func (j *Journal) addPending(p *Pending) error {
+	d, err := hex.DecodeString(p.Digest)
+	if err != nil || len(d) != len(p.digest) {
+		return fmt.Errorf("digest of a pending batch: %q", p.Digest)
+	}
+	p.digest, p.busy = [32]byte(d), 0
+	j.pending[p.Content] = p
+	return nil
+}
+
+// replay reads the log. Its last line may be torn: what it says did not happen.
+func (j *Journal) replay() error {
+	raw, err := os.ReadFile(filepath.Join(j.dir, fileLog))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for n, line := range bytes.SplitAfter(raw, []byte("\n")) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break // torn, or nothing
+		}
+		var r record
+		if err := json.Unmarshal(line, &r); err != nil {
+			return fmt.Errorf("%s: line %d: %w", fileLog, n+1, err)
+		}
+		if err := j.redo(&r); err != nil {
+			return fmt.Errorf("%s: line %d: %w", fileLog, n+1, err)
+		}
+	}
+	return nil
+}
+
+// redo does what a line says, unless the snapshot has it.
+func (j *Journal) redo(r *record) error {
+	switch {
+	case r.Pending != nil:
+		if _, sealed := j.recent[r.Pending.Content]; sealed {
+			return nil
+		}
+		return j.addPending(r.Pending)
+	case r.Drop != "":
+		delete(j.pending, r.Drop)
+	case r.Sent > 0:
+		for len(j.unsent) > 0 && j.unsent[0].Seq < r.Sent {
+			j.unsent = j.unsent[1:]
+		}
+	case r.Leaf != "":
+		leaf, err := tlog.ParseLeaf(r.Leaf)
+		if err != nil {
+			return err
+		}
+		if leaf.Epoch != j.writer.Epoch || leaf.Seq < uint64(j.tree.Size()) {
+			return nil
+		}
+		if leaf.Seq > uint64(j.tree.Size()) {
+			return fmt.Errorf("leaf %d follows leaf %d", leaf.Seq, j.tree.Size()-1)
+		}
+		j.apply(&leaf, r)
+	}
+	return nil
+}
+
+// write appends a line and returns when it is on the disk. After a failure nothing
+// more is written: what the disk has is not known then.
+func (j *Journal) write(r *record) error {
+	if j.broken != nil {
+		return j.broken
+	}
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(j.wal)
+	_, _ = w.Write(append(line, '\n')) // Flush returns its error
+	if err = w.Flush(); err == nil && r.Sent == 0 {
+		err = j.wal.Sync()
+	}
+	if err != nil {
+		j.broken = fmt.Errorf("writing the journal: %w", err)
+		return j.broken
+	}
+	j.walBytes += int64(len(line)) + 1
+	return nil
+}
+
+// compact writes a snapshot and begins the log anew.
+func (j *Journal) compact() error {
+	if j.broken != nil {
+		return j.broken
+	}
+	s := snapshot{Epoch: j.writer.Epoch, Size: j.tree.Size(), Ended: j.ended, Count: j.counters}
+	for _, h := range j.tree.Edge() {
+		s.Edge = append(s.Edge, hex.EncodeToString(h[:]))
+	}
+	for _, c := range j.order {
+		s.Recent = append(s.Recent, recentBatch{c, j.recent[c]})
+	}
+	for _, p := range j.pending {
+		s.Pending = append(s.Pending, p)
+	}
+	for i := range j.unsent {
+		s.Unsent = append(s.Unsent, record{Leaf: j.unsent[i].Text(), Note: j.unsent[i].Note})
+	}
+	raw, err := json.Marshal(&s)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(j.dir, fileSnapshot)
+	if err := writeFile(file+".new", raw); err != nil {
+		return err
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		return err
+	}
+	if err := syncDir(j.dir); err != nil {
+		return err
+	}
+	if j.wal != nil {
+		_ = j.wal.Close() // all of it is in the snapshot
+	}
+	j.walBytes = 0
+	j.wal, err = os.OpenFile(filepath.Join(j.dir, fileLog), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+	return err
+}
+
+func writeFile(name string, raw []byte) (err error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(raw); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// syncDir makes a new file's name survive a crash.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

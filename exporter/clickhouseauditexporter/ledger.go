@@ -1,0 +1,326 @@
+package clickhouseauditexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.opentelemetry.io/collector/component"
+	"go.uber.org/zap"
+
+	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/journal"
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/tlog"
+)
+
+// ledger seals what the exporter inserts: it is the shell around the journal. open
+// is guarded by mu; flushing by sending, so that leaves reach the store in order.
+type ledger struct {
+	cfg    *Config
+	store  *store
+	logger *zap.Logger
+	build  component.BuildInfo
+
+	mu      sync.Mutex
+	journal *journal.Journal
+	conn    driver.Conn
+	ready   bool
+
+	sending sync.Mutex
+}
+
+// maxPeers bounds how many other logs a heartbeat vouches for.
+const maxPeers = 64
+
+// settleAfter is how long the store is given to finish an insert that nobody waits
+// for any more.
+const settleAfter = 10 * time.Minute
+
+// leavesAtOnce bounds one insert of leaves.
+const leavesAtOnce = 10_000
+
+// prepare opens the journal and brings it and the store together. It is cheap once
+// that has succeeded.
+func (l *ledger) prepare(ctx context.Context) error {
+	if !l.cfg.Integrity.Enabled {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ready {
+		return nil
+	}
+	if err := l.open(); err != nil {
+		return err
+	}
+	if err := l.meet(ctx); err != nil {
+		return fmt.Errorf("bringing journal and store together: %w", err)
+	}
+	l.ready = true
+	return l.flush(ctx)
+}
+
+func (l *ledger) open() error {
+	if l.journal != nil {
+		return nil
+	}
+	host, _ := os.Hostname() // a name is made up where there is none
+	j, err := journal.Open(journal.Options{
+		Directory: l.cfg.Integrity.Directory, KeyFile: l.cfg.Integrity.KeyFile, Host: host,
+		Detail: map[string]string{
+			"build":          l.build.Command + " " + l.build.Version,
+			"retention":      l.cfg.Retention,
+			"interval_ms":    strconv.FormatInt(l.cfg.Integrity.Interval.Milliseconds(), 10),
+			"retention_days": strconv.Itoa(audit.RetentionDays(l.cfg.Retention)),
+		},
+	}, time.Now())
+	if err != nil {
+		return err
+	}
+	if j.NewKey {
+		l.logger.Warn("A new key was made that signs the audit store's ledger. Keep the public key where nobody who can change "+
+			"the store can change it, and back up the private one: without the public key nothing can be verified, and rows sealed "+
+			"under another key are not vouched for by this one.",
+			zap.String("public_key", j.Public), zap.String("directory", l.cfg.Integrity.Directory))
+	}
+	opts := *l.store.opts
+	if l.conn, err = clickhouse.Open(&opts); err != nil {
+		return errors.Join(err, j.Close())
+	}
+	l.journal = j
+	return nil
+}
+
+// meet ends what a process before this one left open. Nothing is pushed yet.
+func (l *ledger) meet(ctx context.Context) error {
+	w := l.journal.Writer()
+	var next uint64
+	if err := l.conn.QueryRow(ctx, "SELECT toUInt64(if(count() = 0, 0, max(seq) + 1)) FROM "+l.table("ledger_batches")+
+		" WHERE writer_id = ? AND writer_epoch = ?", w.ID, w.Epoch).Scan(&next); err != nil {
+		return err
+	}
+	if next > uint64(l.journal.Size()) {
+		l.logger.Warn("The store has more of this collector's ledger than its journal, which was set back. A new log begins.",
+			zap.String("writer", w.ID), zap.Uint64("store", next), zap.Int64("journal", l.journal.Size()))
+		return l.journal.Restart(time.Now())
+	}
+	if err := l.settle(ctx, time.Now(), false); err != nil {
+		return err
+	}
+	if !l.journal.Recovered {
+		return nil
+	}
+	return l.journal.Append(tlog.Recover, map[string]string{"open": strconv.Itoa(len(l.journal.Unsettled(time.Now().UnixNano())))}, time.Now())
+}
+
+// settle seals what was inserted although nobody heard of it. What is not there is
+// forgotten once it cannot arrive any more.
+func (l *ledger) settle(ctx context.Context, before time.Time, forget bool) error {
+	w := l.journal.Writer()
+	for _, p := range l.journal.Unsettled(before.UnixNano()) {
+		found, err := l.stored(ctx, w, &p)
+		if err != nil {
+			return err
+		}
+		if found || forget {
+			if err := l.journal.Settle(p.Content, found, time.Now()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stored tells whether the store has the batch as it was encoded.
+func (l *ledger) stored(ctx context.Context, w audit.Writer, p *journal.Pending) (bool, error) {
+	for _, t := range audit.SealedTables(p.Version) {
+		if t.Name != p.Table {
+			continue
+		}
+		id := p.Digest[:32]
+		condition := fmt.Sprintf("\nWHERE writer_id = '%s' AND writer_epoch = %d AND batch_id = unhex('%s')", w.ID, w.Epoch, id)
+		var n uint64
+		err := l.conn.QueryRow(ctx, "SELECT count() FROM ("+t.BatchDigests(l.table(p.Table), condition)+
+			") WHERE batch_digest = '"+strings.ToUpper(p.Digest)+"'").Scan(&n)
+		return n > 0, err
+	}
+	return false, nil
+}
+
+func (l *ledger) table(name string) string { return "`" + l.store.database + "`." + name }
+
+// writer is who rows are written by; nobody where nothing is sealed.
+func (l *ledger) writer() audit.Writer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.journal == nil {
+		return audit.Writer{}
+	}
+	return l.journal.Writer()
+}
+
+// againError means that a batch has to be encoded as of another time.
+type againError struct{ at int64 }
+
+func (*againError) Error() string { return "the batch was begun at another time" }
+
+// insert stores a block and appends its leaf.
+func (l *ledger) insert(ctx context.Context, b *audit.Encoded, w audit.Writer, observed int64) (known bool, err error) {
+	if b.Seal == nil {
+		return false, l.store.sender.Insert(ctx, b)
+	}
+	step, at, err := l.journal.Begin(b, w, observed, time.Now().UnixNano())
+	switch {
+	case err != nil:
+		return false, err
+	case step == journal.Known:
+		return true, nil
+	case step != journal.Insert:
+		return false, &againError{at}
+	}
+	if err := l.store.sender.Insert(ctx, b); err != nil {
+		l.journal.Fail(b)
+		return false, err
+	}
+	return false, l.journal.Commit(b, time.Now())
+}
+
+// flush brings the leaves that the store does not have to it.
+func (l *ledger) flush(ctx context.Context) error {
+	l.sending.Lock()
+	defer l.sending.Unlock()
+	for {
+		leaves := l.journal.Unsent(leavesAtOnce)
+		if len(leaves) == 0 {
+			return nil
+		}
+		block, err := audit.EncodeLeaves(leaves)
+		if err != nil {
+			return err
+		}
+		if err := l.store.sender.Insert(ctx, block); err != nil {
+			return err
+		}
+		last := &leaves[len(leaves)-1]
+		if err := l.journal.Sent(audit.Writer{ID: last.Writer, Epoch: last.Epoch}, last.Seq+1); err != nil {
+			return err
+		}
+	}
+}
+
+// beat is done at every interval: what is open is settled, the writer says that it
+// lives and whom it saw, and a checkpoint goes to the store and to the anchors.
+func (l *ledger) beat(ctx context.Context, kind string) error {
+	now := time.Now()
+	if err := l.settle(ctx, now.Add(-settleAfter), true); err != nil {
+		return err
+	}
+	peers, err := l.peers(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.journal.Append(kind, peers, now); err != nil {
+		return err
+	}
+	if err := l.flush(ctx); err != nil {
+		return err
+	}
+	return l.checkpoint(ctx, now)
+}
+
+// peers are the newest checkpoints of the other writers: whoever deletes the log
+// of one contradicts what others signed.
+func (l *ledger) peers(ctx context.Context) (map[string]string, error) {
+	rows, err := l.conn.Query(ctx, "SELECT writer_id, writer_epoch, argMax(note, size) FROM "+l.table("ledger_checkpoints")+
+		fmt.Sprintf(" WHERE writer_id != ? GROUP BY writer_id, writer_epoch ORDER BY max(ts) DESC, writer_id LIMIT %d", maxPeers), l.journal.Writer().ID)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	peers := map[string]string{}
+	for rows.Next() {
+		var id, signed string
+		var epoch uint64
+		if err := rows.Scan(&id, &epoch, &signed); err != nil {
+			return nil, err
+		}
+		text, _, _ := strings.Cut(signed, "\n\n")
+		if c, err := tlog.ParseCheckpoint(text + "\n"); err == nil {
+			peers[fmt.Sprintf("peer_%d", len(peers))] = tlog.PeerText(&c)
+		}
+	}
+	return peers, rows.Err()
+}
+
+func (l *ledger) checkpoint(ctx context.Context, now time.Time) error {
+	c, signed, err := l.journal.Checkpoint()
+	if err != nil {
+		return err
+	}
+	row := audit.SignedCheckpoint{Checkpoint: c, TS: now.UnixMilli(), Note: signed}
+	var failed error
+	if dir := l.cfg.Integrity.Anchors.Directory; dir != "" {
+		file, err := anchorFile(dir, &c, signed, now)
+		row.AnchorKinds, row.AnchorURIs, row.AnchorErrors = []string{"directory"}, []string{file}, []string{""}
+		if err != nil {
+			failed = fmt.Errorf("anchoring in %s: %w", dir, err)
+			row.AnchorErrors[0] = err.Error()
+		}
+	}
+	block, err := audit.EncodeCheckpoints([]audit.SignedCheckpoint{row})
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.store.sender.Insert(ctx, block), failed)
+}
+
+// run beats until ctx ends.
+func (l *ledger) run(ctx context.Context) {
+	if !l.cfg.Integrity.Enabled {
+		return
+	}
+	tick := time.NewTicker(l.cfg.Integrity.Interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := l.beat(ctx, tlog.Heartbeat); err != nil && ctx.Err() == nil {
+				l.logger.Warn("The ledger could not be brought up to date. It is tried again.", zap.Error(err))
+			}
+		}
+	}
+}
+
+// stopWithin bounds the last words.
+const stopWithin = 5 * time.Second
+
+// close says that the writer ends in order. Where the store does not hear it, the
+// next start brings it.
+func (l *ledger) close(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.journal == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if err := l.beat(ctx, tlog.Stop); err != nil {
+		l.logger.Warn("The end of the ledger did not reach the store. The next start brings it.", zap.Error(err))
+	}
+	return errors.Join(l.journal.Close(), l.conn.Close())
+}
+
+func (l *ledger) count(c tlog.Counters) {
+	if l.cfg.Integrity.Enabled {
+		l.journal.Count(c)
+	}
+}
