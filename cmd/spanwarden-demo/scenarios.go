@@ -15,6 +15,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	client "github.com/spanwarden/spanwarden/client/spanwarden"
 	"github.com/spanwarden/spanwarden/evidence"
 	"github.com/spanwarden/spanwarden/internal/agents"
 	"github.com/spanwarden/spanwarden/internal/stack"
@@ -37,8 +38,13 @@ type story struct {
 	// finding is a type that the store must know of, in the session, once the
 	// story is told.
 	finding, session string
-	shows            []show
+	// asks are questions of agents that do ask before they act.
+	asks  []question
+	shows []show
 }
+
+// question is what an agent asks the decision receiver.
+type question struct{ agent, tool, session string }
 
 // show is a query of the catalogue with the columns that fit a screen.
 type show struct {
@@ -65,6 +71,7 @@ var stories = []story{
 		title:  "A reasoning loop is stopped before it spends what it must not",
 		what:   "100 USD a session. 87 USD are gone after 30 s; at that pace the limit is 4 s away.",
 		agents: &agents.ReasoningLoop, finding: "budget.halt", session: agents.SessionLoop,
+		asks: []question{{"researcher", "search", agents.SessionLoop}},
 		shows: []show{{
 			query: "session-trajectory", params: map[string]string{"session": agents.SessionLoop},
 			columns: []string{"at", "event", "cost_usd", "spent_usd", "budget_limit", "projected_low", "projected_high", "exhausted_from", "effect", "decision_id"},
@@ -74,6 +81,7 @@ var stories = []story{
 		title:  "An agent leaves its boundary",
 		what:   "The support agent may list customers and send mail. It tries to delete one, too.",
 		agents: &agents.SupportDeskLive, finding: "boundary.tool", session: agents.SessionSupportLive,
+		asks: []question{{"support", "list_customers", "session-support-asks"}, {"support", "delete_customer", "session-support-asks"}},
 		shows: []show{{
 			query: "boundary-actions", params: map[string]string{"agent": "support"},
 			columns: []string{"ts", "kind", "tool", "operation", "model", "verdict", "rule", "findings"},
@@ -144,6 +152,11 @@ func playStories(ctx context.Context, st *stack.Stack, conn driver.Conn, out io.
 			return err
 		}
 		_, _ = fmt.Fprintf(out, "\n%s\n  %s\n", s.title, s.what)
+		for _, q := range s.asks {
+			if err := q.ask(ctx, st, conn, out); err != nil {
+				return err
+			}
+		}
 		for _, q := range s.shows {
 			if err := q.print(ctx, conn, s.session, out); err != nil {
 				return err
@@ -151,6 +164,23 @@ func playStories(ctx context.Context, st *stack.Stack, conn driver.Conn, out io.
 		}
 	}
 	return nil
+}
+
+// ask asks as an agent that waits for leave does, and holds that the answer is
+// evidence.
+func (q *question) ask(ctx context.Context, st *stack.Stack, conn driver.Conn, out io.Writer) error {
+	d, err := (&client.Client{Base: st.Decision(), Agent: q.agent}).May(ctx, client.Action{
+		Tool: q.tool, Session: q.session, Arguments: map[string]any{}, PrincipalType: "user", PrincipalID: "alice@acme.example",
+	})
+	if err != nil {
+		return err
+	}
+	reason := d.Reason
+	if reason == "" {
+		reason = "rule " + d.Rule
+	}
+	_, _ = fmt.Fprintf(out, "  asked before: may %s call %s? %s (%s), decision %s\n", q.agent, q.tool, d.Effect, reason, d.ID)
+	return waitFor(ctx, conn, "decision "+d.ID, 1, "SELECT count() FROM "+everything+" WHERE kind = 'decision' AND decision_id = ?", d.ID)
 }
 
 // waitFor waits until a query counts enough.
