@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -59,6 +60,9 @@ func newCommand() *cobra.Command {
 	return root
 }
 
+// named returns an environment variable, or what to say where it is not set.
+func named(env, otherwise string) string { return cmp.Or(os.Getenv(env), otherwise) }
+
 // keepRunning is `make run`.
 func keepRunning(ctx context.Context, s *settings) error {
 	st, err := stack.New(stack.Options{
@@ -74,9 +78,13 @@ func keepRunning(ctx context.Context, s *settings) error {
 	fmt.Printf(`Running; Ctrl-C stops it.
 
   OTLP        grpc 127.0.0.1:4317   http 127.0.0.1:4318    (OTEL_EXPORTER_OTLP_ENDPOINT=%s)
+  may I?      http 127.0.0.1:4320   gRPC (Envoy) 127.0.0.1:4321
   audit store %s
   health      http://127.0.0.1:13133/      own metrics http://127.0.0.1:8888/metrics
   logs        %s
+
+Budgets: %s   registry: %s   Alertmanager: %s
+_build/spanwarden halt list, query list, finding list, chain show, policy check: see --help.
 
 Ask it, for example, what each agent did and cost today:
 
@@ -85,7 +93,8 @@ Ask it, for example, what each agent did and cost today:
     FROM ev_actions(period_start = now() - INTERVAL 1 DAY, period_end = now())
     GROUP BY agent_name ORDER BY usd DESC FORMAT PrettyCompact"
 
-`, st.OTLP(), st.DSN(), filepath.Join(s.state, "run"))
+`, st.OTLP(), st.DSN(), filepath.Join(s.state, "run"),
+		named("SPANWARDEN_BUDGETS", "none (set SPANWARDEN_BUDGETS)"), named("SPANWARDEN_REGISTRY", "none (set SPANWARDEN_REGISTRY)"), st.Alertmanager())
 	<-ctx.Done()
 	fmt.Println("\nstopping ...")
 	return st.Stop()

@@ -17,10 +17,10 @@ import (
 
 // Ports are the listening ports on 127.0.0.1. A zero port is replaced by a free
 // one when the stack is made.
-type Ports struct{ Store, OTLPHTTP, OTLPGRPC, Decision, Health, Metrics, Alertmanager int }
+type Ports struct{ Store, OTLPHTTP, OTLPGRPC, Decision, DecisionGRPC, Health, Metrics, Alertmanager int }
 
 // DefaultPorts are those that the documentation names.
-var DefaultPorts = Ports{Store: 8123, OTLPHTTP: 4318, OTLPGRPC: 4317, Decision: 4320, Health: 13133, Metrics: 8888, Alertmanager: 9093}
+var DefaultPorts = Ports{Store: 8123, OTLPHTTP: 4318, OTLPGRPC: 4317, Decision: 4320, DecisionGRPC: 4321, Health: 13133, Metrics: 8888, Alertmanager: 9093}
 
 // Options say what to run and where.
 type Options struct {
@@ -44,7 +44,7 @@ type Stack struct {
 
 // New returns a stack that is not running yet.
 func New(opts Options) (*Stack, error) {
-	for _, port := range []*int{&opts.Ports.Store, &opts.Ports.OTLPHTTP, &opts.Ports.OTLPGRPC, &opts.Ports.Decision, &opts.Ports.Health, &opts.Ports.Metrics, &opts.Ports.Alertmanager} {
+	for _, port := range []*int{&opts.Ports.Store, &opts.Ports.OTLPHTTP, &opts.Ports.OTLPGRPC, &opts.Ports.Decision, &opts.Ports.DecisionGRPC, &opts.Ports.Health, &opts.Ports.Metrics, &opts.Ports.Alertmanager} {
 		if *port != 0 {
 			continue
 		}
@@ -106,6 +106,7 @@ func (s *Stack) StartCollector(ctx context.Context) error {
 		"receivers::otlp::protocols::http::endpoint: " + local(s.opts.Ports.OTLPHTTP),
 		"receivers::otlp::protocols::grpc::endpoint: " + local(s.opts.Ports.OTLPGRPC),
 		"receivers::decision::http::endpoint: " + local(s.opts.Ports.Decision),
+		"receivers::decision::grpc::endpoint: " + local(s.opts.Ports.DecisionGRPC),
 		fmt.Sprintf("service::telemetry::metrics::readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: %d}}}}]", s.opts.Ports.Metrics),
 	}, s.opts.Overrides...)
 	args := make([]string, 0, 2+2*len(overrides))

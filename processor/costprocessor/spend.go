@@ -40,7 +40,7 @@ func (s *spending) reset() {
 // span is the record of. r is what a model call costs, nil for anything else.
 func (s *spending) add(book *pricing.Book, p *pricer, item *genai.Item, r *pricing.Result) {
 	a := &item.Action
-	if a.Kind == genai.KindOther || a.Duplicate {
+	if a.Kind == genai.KindOther || a.Kind == genai.KindDecision || a.Duplicate {
 		return
 	}
 	c := governance.Charge{TraceID: item.Span.TraceID(), SpanID: item.Span.SpanID()}
