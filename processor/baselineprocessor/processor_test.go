@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -263,12 +264,12 @@ func TestNextRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &refusing{}
 		h := &house{t: t, p: open(t, nil, host{}, next), r: rand.New(rand.NewPCG(3, 4))}
-		next.refuse = true
+		next.refuse.Store(true)
 		for range 3 {
 			time.Sleep(time.Second)
 			assert.Error(t, h.p.ConsumeTraces(t.Context(), h.span(limited)))
 		}
-		next.refuse = false
+		next.refuse.Store(false)
 		time.Sleep(time.Minute)
 		found := findings(t, next.AllTraces())
 		require.Len(t, found, 1)
@@ -396,11 +397,11 @@ func TestTuning(t *testing.T) {
 
 type refusing struct {
 	consumertest.TracesSink
-	refuse bool
+	refuse atomic.Bool
 }
 
 func (r *refusing) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	if r.refuse {
+	if r.refuse.Load() {
 		return errors.New("full")
 	}
 	return r.TracesSink.ConsumeTraces(ctx, td)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,9 +214,13 @@ func TestRefusedBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := new(consumertest.TracesSink)
 		rng := rand.New(rand.NewPCG(1, 2))
+		var one sync.Mutex // the clock's goroutine sends as well
 		broken := errors.New("full")
 		next, err := consumer.NewTraces(func(ctx context.Context, td ptrace.Traces) error {
-			if rng.IntN(2) == 0 {
+			one.Lock()
+			refuse := rng.IntN(2) == 0
+			one.Unlock()
+			if refuse {
 				return broken
 			}
 			return sink.ConsumeTraces(ctx, td)
