@@ -24,7 +24,7 @@ type Config struct {
 	// HTTP is the listener, with TLS and auth as everywhere in the collector.
 	// Default endpoint 127.0.0.1:4320, bodies up to 1 MiB.
 	HTTP confighttp.ServerConfig `mapstructure:"http"`
-	// GRPC is the listener for Envoy's gRPC check. Off unless the key is there;
+	// GRPC is the listener for Envoy's gRPC check and agentgateway's ExtMcp. Off unless the key is there;
 	// default endpoint 127.0.0.1:4321.
 	GRPC configoptional.Optional[configgrpc.ServerConfig] `mapstructure:"grpc"`
 	// Admin guards the paths of operators, which can release halts.
@@ -50,6 +50,7 @@ type Config struct {
 	AuthZEN    AuthZENConfig    `mapstructure:"authzen"`
 	ClaudeCode ClaudeCodeConfig `mapstructure:"claude_code"`
 	ExtAuthz   ExtAuthzConfig   `mapstructure:"ext_authz"`
+	ExtMCP     ExtMCPConfig     `mapstructure:"ext_mcp"`
 	LiteLLM    LiteLLMConfig    `mapstructure:"litellm"`
 
 	_ struct{}
@@ -200,6 +201,18 @@ type ExtAuthzConfig struct {
 	_ struct{}
 }
 
+// ExtMCPConfig is about agentgateway's ExtMcp, on the gRPC listener.
+type ExtMCPConfig struct {
+	// AgentFrom and PrincipalFrom are the keys of the gateway's metadata that name
+	// the agent and on whose behalf it acts. Defaults agent and principal.
+	AgentFrom     string `mapstructure:"agent_from"`
+	PrincipalFrom string `mapstructure:"principal_from"`
+	// Verbosity is code or rule. Default code.
+	Verbosity Verbosity `mapstructure:"verbosity"`
+
+	_ struct{}
+}
+
 // LiteLLMConfig is about /beta/litellm_basic_guardrail_api.
 type LiteLLMConfig struct {
 	// AgentFrom is the member of request_data that names the agent. Default
@@ -231,6 +244,7 @@ func (c *Config) Validate() error {
 		oneOf("authzen::verbosity", c.AuthZEN.Verbosity, VerbosityCode, VerbosityRule),
 		oneOf("claude_code::verbosity", c.ClaudeCode.Verbosity, VerbosityCode, VerbosityRule),
 		oneOf("ext_authz::verbosity", c.ExtAuthz.Verbosity, VerbosityCode, VerbosityRule),
+		oneOf("ext_mcp::verbosity", c.ExtMCP.Verbosity, VerbosityCode, VerbosityRule),
 		oneOf("litellm::verbosity", c.LiteLLM.Verbosity, VerbosityCode, VerbosityRule),
 		oneOf("claude_code::on_error", c.ClaudeCode.OnError, OnErrorDeny, OnErrorAllow),
 		c.Limits.validate(), c.RateLimit.validate(), c.AuthZEN.validate())

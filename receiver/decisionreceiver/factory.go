@@ -45,6 +45,7 @@ func createDefaultConfig() component.Config {
 		AuthZEN:    AuthZENConfig{Verbosity: VerbosityRule},
 		ClaudeCode: ClaudeCodeConfig{Agent: "claude-code", OnError: OnErrorDeny, Verbosity: VerbosityCode},
 		ExtAuthz:   ExtAuthzConfig{AgentHeader: "x-spanwarden-agent", Verbosity: VerbosityCode},
+		ExtMCP:     ExtMCPConfig{AgentFrom: "agent", PrincipalFrom: "principal", Verbosity: VerbosityCode},
 		LiteLLM:    LiteLLMConfig{AgentFrom: "user_api_key_alias", Verbosity: VerbosityCode},
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/internal/decision"
 	"github.com/spanwarden/spanwarden/internal/decision/extauthz"
+	"github.com/spanwarden/spanwarden/internal/policy"
 )
 
 // rawCodec hands messages over as bytes: the one call that is served reads and
@@ -63,11 +64,22 @@ func (r *decisionReceiver) startGRPC(ctx context.Context, host component.Host) e
 	if err != nil {
 		return fmt.Errorf("grpc: %w", err)
 	}
-	server.RegisterService(&grpc.ServiceDesc{
-		ServiceName: extauthz.Service,
-		HandlerType: (*any)(nil),
-		Methods:     []grpc.MethodDesc{{MethodName: extauthz.Method, Handler: r.checkMethod}},
-	}, struct{}{})
+	for service, methods := range map[string]map[string]rawCall{
+		extauthz.Service: {extauthz.Method: r.grpcCheck},
+		extauthz.MCPService: {
+			extauthz.MCPRequest: r.mcpCheck,
+			extauthz.MCPResponse: func(context.Context, []byte) (*[]byte, error) {
+				pass := extauthz.AppendMCPPass(nil) // what was allowed may be answered
+				return &pass, nil
+			},
+		},
+	} {
+		desc := &grpc.ServiceDesc{ServiceName: service, HandlerType: (*any)(nil)}
+		for name, call := range methods {
+			desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: name, Handler: call.handler("/" + service + "/" + name)})
+		}
+		server.RegisterService(desc, struct{}{})
+	}
 	listener, err := cfg.NetAddr.Listen(ctx)
 	if err != nil {
 		return fmt.Errorf("grpc::endpoint: %w", err)
@@ -82,18 +94,63 @@ func (r *decisionReceiver) startGRPC(ctx context.Context, host component.Host) e
 	return nil
 }
 
-//nolint:revive // grpc.MethodDesc says where the context stands
-func (r *decisionReceiver) checkMethod(_ any, ctx context.Context, read func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
-	var raw []byte
-	if err := read(&raw); err != nil {
-		return nil, err
+// rawCall answers a message with a message, as bytes.
+type rawCall func(ctx context.Context, raw []byte) (*[]byte, error)
+
+// handler is the call as grpc takes it.
+func (c rawCall) handler(method string) grpc.MethodHandler {
+	handle := func(ctx context.Context, req any) (any, error) { return c(ctx, *req.(*[]byte)) }
+	//nolint:revive // grpc.MethodHandler says where the context stands
+	return func(server any, ctx context.Context, read func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+		var raw []byte
+		if err := read(&raw); err != nil {
+			return nil, err
+		}
+		if intercept == nil {
+			return handle(ctx, &raw)
+		}
+		return intercept(ctx, &raw, &grpc.UnaryServerInfo{Server: server, FullMethod: method}, handle)
 	}
-	handle := func(ctx context.Context, req any) (any, error) { return r.grpcCheck(ctx, *req.(*[]byte)) }
-	if intercept == nil {
-		return handle(ctx, &raw)
+}
+
+// mcpCheck answers agentgateway. What cannot be read is refused.
+func (r *decisionReceiver) mcpCheck(ctx context.Context, raw []byte) (*[]byte, error) {
+	refuse := func(code uint64, reason string) (*[]byte, error) {
+		out := extauthz.AppendMCPError(nil, code, reason)
+		return &out, nil
 	}
-	info := &grpc.UnaryServerInfo{Server: r, FullMethod: "/" + extauthz.Service + "/" + extauthz.Method}
-	return intercept(ctx, &raw, info, handle)
+	c := peerOf(ctx)
+	if !r.limiter.allow(c.key(), r.engine.now()) {
+		r.tel.ReceiverDecisionRateLimited.Add(ctx, 1)
+		return refuse(extauthz.MCPExhausted, "too many requests")
+	}
+	call, err := extauthz.ParseMCP(raw)
+	if err != nil {
+		return refuse(extauthz.MCPInvalid, "no McpRequest")
+	}
+	pass := extauthz.AppendMCPPass(nil)
+	if call.Passes() {
+		return &pass, nil
+	}
+	batch := r.engine.newID(r.engine.now())
+	var recs []*decision.Record
+	for _, q := range call.Questions(extauthz.MCPOptions{Tenant: r.cfg.Tenant, AgentFrom: r.cfg.ExtMCP.AgentFrom, PrincipalFrom: r.cfg.ExtMCP.PrincipalFrom}) {
+		q.Batch = batch
+		q.Trace, q.Span = traceParent(call.Traceparent())
+		recs = append(recs, r.engine.decide(q, c.by("ext_mcp")))
+	}
+	r.engine.record(ctx, recs...)
+	for _, rec := range recs {
+		if rec.Outcome.Answered == decision.Allow {
+			continue
+		}
+		code := uint64(extauthz.MCPDenied)
+		if rec.Outcome.Reason == decision.ReasonBudgetExceeded || rec.Outcome.Reason == policy.ReasonRateExceeded {
+			code = extauthz.MCPExhausted
+		}
+		return refuse(code, reasonOf(rec, r.cfg.ExtMCP.Verbosity)+" (decision "+rec.ID.String()+")")
+	}
+	return &pass, nil
 }
 
 // grpcCheck answers a CheckRequest. What cannot be read is an error, which Envoy

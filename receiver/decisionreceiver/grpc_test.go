@@ -91,3 +91,57 @@ func FuzzCheckRequest(f *testing.F) {
 		assert.Contains(t, []uint64{0, 7}, rpcCode(t, *got))
 	})
 }
+
+// agentgateway's messages, made field by field.
+func TestAgentgateway(t *testing.T) {
+	r := startWith(t, bank, consumertest.NewNop(), func(c *Config) {
+		open(c)
+		c.GRPC.GetOrInsertDefault().NetAddr.Endpoint = "127.0.0.1:0"
+	})
+	conn, err := grpc.NewClient(r.grpcAddress, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	message := func(b []byte, num protowire.Number, v string) []byte {
+		return protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), v)
+	}
+	agent := message(message(nil, 1, "agent"), 2, string(message(nil, 3, "teller")))
+	metadata := string(message(nil, 1, string(agent)))
+	request := func(method, params string, services ...string) []byte {
+		var b []byte
+		for _, s := range services {
+			b = message(b, 1, s)
+		}
+		b = message(message(b, 2, method), 3, metadata)
+		if params != "" {
+			b = message(b, 4, params)
+		}
+		return b
+	}
+	for name, c := range map[string]struct {
+		raw  []byte
+		want string // "" passes
+	}{
+		"a small payment":           {request("tools/call", `{"name":"transfer","arguments":{"amount":5}}`, "bank"), ""},
+		"a large one":               {request("tools/call", `{"name":"transfer","arguments":{"amount":5000}}`, "bank"), "approval_required"},
+		"arguments of an older one": {request("tools/call", "\x0a\x03abc", "bank"), "not_evaluable"},
+		"a tool nobody allowed":     {request("tools/call", `{"name":"rm"}`, "bank"), "tool_not_allowed"},
+		"a list":                    {request("tools/list", "", "bank", "other"), "tool_not_allowed"},
+		"a ping":                    {request("ping", "", "bank"), ""},
+		"a notification":            {request("notifications/progress", "", "bank"), ""},
+		"nothing":                   {nil, "no McpRequest"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out []byte
+			require.NoError(t, conn.Invoke(t.Context(), "/"+extauthz.MCPService+"/"+extauthz.MCPRequest, &c.raw, &out))
+			if c.want == "" {
+				assert.Equal(t, []byte{0x0a, 0}, out)
+			} else {
+				assert.Equal(t, byte(0x1a), out[0], "an error")
+				assert.Contains(t, string(out), c.want)
+			}
+		})
+	}
+	var in, out []byte
+	require.NoError(t, conn.Invoke(t.Context(), "/"+extauthz.MCPService+"/"+extauthz.MCPResponse, &in, &out))
+	assert.Equal(t, []byte{0x0a, 0}, out)
+}

@@ -1,4 +1,5 @@
-// Package extauthz reads what Envoy's external authorization asks: an HTTP
+// Package extauthz reads what gateways ask over gRPC: agentgateway about calls of
+// the Model Context Protocol, Envoy's external authorization about an HTTP
 // request that is about to be forwarded, often a call of the Model Context
 // Protocol. It is pure.
 package extauthz
