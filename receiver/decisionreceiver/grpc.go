@@ -100,7 +100,6 @@ type rawCall func(ctx context.Context, raw []byte) (*[]byte, error)
 // handler is the call as grpc takes it.
 func (c rawCall) handler(method string) grpc.MethodHandler {
 	handle := func(ctx context.Context, req any) (any, error) { return c(ctx, *req.(*[]byte)) }
-	//nolint:revive // grpc.MethodHandler says where the context stands
 	return func(server any, ctx context.Context, read func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		var raw []byte
 		if err := read(&raw); err != nil {
