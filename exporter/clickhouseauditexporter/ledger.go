@@ -219,7 +219,7 @@ func (l *ledger) flush(ctx context.Context) error {
 // lives and whom it saw, and a checkpoint goes to the store and to the anchors.
 func (l *ledger) beat(ctx context.Context, kind string) error {
 	now := time.Now()
-	if err := l.settle(ctx, now.Add(-settleAfter), true); err != nil {
+	if err := errors.Join(l.settle(ctx, now, false), l.settle(ctx, now.Add(-settleAfter), true)); err != nil {
 		return err
 	}
 	peers, err := l.peers(ctx)

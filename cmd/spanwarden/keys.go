@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/spanwarden/spanwarden/internal/tlog"
+)
+
+func init() { commands = append(commands, newKeysCommand) }
+
+func newKeysCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Keys that sign the audit store's ledger",
+	}
+	cmd.AddCommand(newKeysNewCommand(), newKeysShowCommand())
+	return cmd
+}
+
+func newKeysNewCommand() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "new FILE",
+		Short: "Make a key: FILE for the exporter's integrity::key_file, FILE.pub for whoever verifies",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			private, public, err := tlog.NewKey(name)
+			if err != nil {
+				return err
+			}
+			if err := newFile(args[0], private+"\n"+public+"\n", 0o600); err != nil {
+				return err
+			}
+			if err := newFile(args[0]+".pub", public+"\n", 0o644); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), public)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "spanwarden", "tells keys apart: letters, digits and ._-")
+	return cmd
+}
+
+// newFile never replaces a file: it may be the only copy of a key.
+func newFile(name, text string, mode os.FileMode) (err error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.WriteString(text); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func newKeysShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show PLACE",
+		Short: "Print public keys: of a key file, a .pub file or a directory with .pub files",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := publicKeys(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+			return err
+		},
+	}
+}
+
+// publicKeys reads the public keys at a place, or the place itself is one.
+func publicKeys(place string) (string, error) {
+	info, err := os.Stat(place)
+	if errors.Is(err, fs.ErrNotExist) && strings.Count(place, "+") >= 2 {
+		return place + "\n", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	files := []string{place}
+	if info.IsDir() {
+		if files, err = filepath.Glob(filepath.Join(place, "*.pub")); err != nil {
+			return "", err
+		}
+		if len(files) == 0 {
+			return "", fmt.Errorf("%s: no file *.pub", place)
+		}
+	}
+	var text strings.Builder
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		for line := range strings.SplitSeq(string(raw), "\n") {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "PRIVATE+KEY+") {
+				text.WriteString(line + "\n")
+			}
+		}
+	}
+	return text.String(), nil
+}
+
+var errNoKey = errors.New("--key: missing; the public key of the collectors is wanted, from where nobody who can change the store can change it " +
+	"(a file, a directory with .pub files, or the key itself)")
+
+// readKeys reads all places; each key counts once.
+func readKeys(places []string) ([]note.Verifier, error) {
+	if len(places) == 0 {
+		return nil, errNoKey
+	}
+	var keys []note.Verifier
+	seen := map[string]bool{}
+	for _, place := range places {
+		text, err := publicKeys(place)
+		if err != nil {
+			return nil, fmt.Errorf("--key %s: %w", place, err)
+		}
+		some, err := tlog.Keys(text)
+		if err != nil {
+			return nil, fmt.Errorf("--key %s: %w", place, err)
+		}
+		for _, k := range some {
+			name := fmt.Sprintf("%s+%08x", k.Name(), k.KeyHash())
+			if !seen[name] {
+				seen[name] = true
+				keys = append(keys, k)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil, errNoKey
+	}
+	return keys, nil
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/user"
+	"runtime/debug"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/spf13/cobra"
+
+	"github.com/spanwarden/spanwarden/internal/audit/verify"
+)
+
+func init() { commands = append(commands, newVerifyCommand) }
+
+// exit is os.Exit, but in tests.
+var exit = os.Exit
+
+// leave ends the program with the code of a result. What could not be checked is
+// no result of its own, so an error is one.
+func leave(cmd *cobra.Command, result verify.Result, err error) error {
+	if err != nil {
+		cmd.PrintErrln("spanwarden: could not check:", err)
+		result = verify.CannotTell
+	}
+	if result != verify.OK {
+		exit(int(result))
+	}
+	return nil
+}
+
+// verifyFlags are what the command takes.
+type verifyFlags struct {
+	dsn         string
+	keys        []string
+	anchors     []string
+	format      string
+	by          string
+	sealedSince string
+	grace       time.Duration
+	record      bool
+}
+
+func newVerifyCommand() *cobra.Command {
+	var v verifyFlags
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Verify that nothing in the audit store was changed, added or taken away",
+		Long: "Holds every row of the audit store against what its collectors signed.\n\n" +
+			"Exit codes: 0 everything is there as it was signed; 1 tampered with; 2 incomplete, and what is missing explains itself;\n" +
+			"3 it could not be told. The public key must come from where nobody who can change the store can change it.",
+		Example: "  spanwarden verify --key spanwarden-integrity --anchors /mnt/other-host/anchors",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report, err := v.run(cmd)
+			if err != nil {
+				return leave(cmd, verify.CannotTell, err)
+			}
+			if v.format == "json" {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				err = enc.Encode(report)
+			} else {
+				err = report.Text(cmd.OutOrStdout())
+			}
+			return leave(cmd, report.Result, err)
+		},
+	}
+	storeFlag(cmd, &v.dsn)
+	f := cmd.Flags()
+	f.StringArrayVar(&v.keys, "key", nil, "who is believed: a public key, a file with some, or a directory with .pub files (required)")
+	f.StringArrayVar(&v.anchors, "anchors", nil, "a directory with anchored checkpoints")
+	f.StringVar(&v.format, "format", "text", "text or json")
+	f.StringVar(&v.by, "by", "", "who verifies (default the user of this process)")
+	f.StringVar(&v.sealedSince, "sealed-since", "", "when sealing began (RFC 3339): older rows without a seal are not vouched for, and no sign of tampering")
+	f.DurationVar(&v.grace, "grace", 2*time.Minute, "how long rows of a living collector may be without their leaf")
+	f.BoolVar(&v.record, "record", true, "write to the store that it was verified")
+	return cmd
+}
+
+func (v *verifyFlags) run(cmd *cobra.Command) (report *verify.Report, err error) {
+	if v.format != "text" && v.format != "json" {
+		return nil, fmt.Errorf("--format: want text or json, not %q", v.format)
+	}
+	opts := verify.Options{Grace: v.grace}
+	if v.sealedSince != "" {
+		if opts.SealedSince, err = time.Parse(time.RFC3339, v.sealedSince); err != nil {
+			return nil, fmt.Errorf("--sealed-since: %w", err)
+		}
+	}
+	if opts.Keys, err = readKeys(v.keys); err != nil {
+		return nil, err
+	}
+	for _, dir := range v.anchors {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("--anchors: %w", err)
+		}
+		some, err := verify.ReadAnchors(dir)
+		if err != nil {
+			return nil, fmt.Errorf("--anchors: %w", err)
+		}
+		opts.Anchors = append(opts.Anchors, some...)
+	}
+	err = withStore(cmd.Context(), v.dsn, func(conn driver.Conn, _ *clickhouse.Options) error {
+		opts.Now = time.Now()
+		report, err = verify.Run(cmd.Context(), conn, opts)
+		if err != nil {
+			return err
+		}
+		report.Took = time.Since(opts.Now)
+		if !v.record {
+			return nil
+		}
+		if err := verify.Record(cmd.Context(), conn, report, runID(), v.who(), version()); err != nil {
+			cmd.PrintErrln("spanwarden: that the store was verified could not be written to it:", err)
+		}
+		return nil
+	})
+	return report, err
+}
+
+func (v *verifyFlags) who() string {
+	if v.by != "" {
+		return v.by
+	}
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
+}
+
+func runID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}

@@ -1,0 +1,268 @@
+package verify
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/tlog"
+)
+
+// group is what rows say of where they belong.
+type group struct {
+	table string
+	logID
+	batch string // lower-case hex
+}
+
+// stored is what there is of a group.
+type stored struct {
+	rows        uint64
+	answers     uint64 // of people, which no collector seals
+	first, last time.Time
+}
+
+// readGroups counts what is stored, by what the rows say of themselves.
+func (v *verifier) readGroups(ctx context.Context) error {
+	v.groups = map[group]stored{}
+	for _, t := range audit.SealedTables(audit.HashVersion) {
+		answers := "0"
+		if t.Name == "finding_events" {
+			answers = "countIf(writer_id = '' AND state IN ('" + audit.Acknowledged + "', '" + audit.Closed + "'))"
+		}
+		rows, err := v.conn.Query(ctx, "SELECT writer_id, writer_epoch, lower(hex(batch_id)), count(), toUInt64("+answers+
+			"), min(inserted_at), max(inserted_at) FROM "+t.Name+v.suffix+" GROUP BY writer_id, writer_epoch, batch_id")
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			g, s := group{table: t.Name}, stored{}
+			if err := rows.Scan(&g.writer, &g.epoch, &g.batch, &s.rows, &s.answers, &s.first, &s.last); err != nil {
+				return err
+			}
+			v.groups[g] = s
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealed is a batch that a leaf tells of.
+type sealed struct {
+	log  *log
+	leaf *tlog.Leaf
+}
+
+func (s *sealed) group() group {
+	id := s.leaf.BatchID()
+	return group{s.leaf.Table, s.log.id, hex.EncodeToString(id[:])}
+}
+
+// checkBatches recomputes the digest of every batch, some at a time.
+func (v *verifier) checkBatches(ctx context.Context) error {
+	type format struct {
+		table   string
+		version uint8
+	}
+	byFormat := map[format][]sealed{}
+	for _, l := range v.sorted() {
+		for i := range l.leaves {
+			if leaf := &l.leaves[i].leaf; leaf.Kind == tlog.Batch {
+				f := format{leaf.Table, leaf.HashVersion}
+				byFormat[f] = append(byFormat[f], sealed{l, leaf})
+			}
+		}
+	}
+	for f, batches := range byFormat {
+		table, ok := tableOf(f.table, f.version)
+		if !ok {
+			for i := range batches {
+				v.report.add(batches[i].log.issue(CannotTell, "unknown_format", int64(batches[i].leaf.Seq),
+					"this program does not know format %d of table %q", f.version, f.table))
+			}
+			continue
+		}
+		slices.SortFunc(batches, func(a, b sealed) int { return cmp.Compare(a.leaf.MinTS, b.leaf.MinTS) })
+		for len(batches) > 0 {
+			n := v.chunk(batches)
+			if err := v.checkChunk(ctx, table, batches[:n]); err != nil {
+				return err
+			}
+			batches = batches[n:]
+		}
+	}
+	return nil
+}
+
+func tableOf(name string, version uint8) (*audit.SealedTable, bool) {
+	if version == 0 || version > audit.HashVersion {
+		return nil, false
+	}
+	tables := audit.SealedTables(version)
+	i := slices.IndexFunc(tables, func(t audit.SealedTable) bool { return t.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return &tables[i], true
+}
+
+// maxChunk bounds how many batches one query names.
+const maxChunk = 2000
+
+// chunk is how many of the batches are looked at in one query.
+func (v *verifier) chunk(batches []sealed) int {
+	rows, n := 0, 0
+	for n < len(batches) && n < maxChunk && (n == 0 || rows+int(batches[n].leaf.Rows) <= v.opts.ChunkRows) {
+		rows += int(batches[n].leaf.Rows)
+		n++
+	}
+	return n
+}
+
+// found is what a digest was computed of.
+type found struct {
+	rows, redelivered uint64
+	digest            string
+}
+
+func (v *verifier) checkChunk(ctx context.Context, t *audit.SealedTable, batches []sealed) error {
+	from, to := batches[0].leaf.MinTS, batches[0].leaf.MaxTS
+	ids := make([]string, len(batches))
+	for i := range batches {
+		from, to = min(from, batches[i].leaf.MinTS), max(to, batches[i].leaf.MaxTS)
+		ids[i] = "unhex('" + batches[i].group().batch + "')"
+	}
+	condition := fmt.Sprintf("\nWHERE %s >= fromUnixTimestamp64Nano(%d, 'UTC') AND %s <= fromUnixTimestamp64Nano(%d, 'UTC') AND batch_id IN (%s)",
+		t.Time, from, t.Time, to, strings.Join(ids, ", "))
+	rows, err := v.conn.Query(ctx, "SELECT writer_id, writer_epoch, lower(hex(batch_id)), batch_rows, redelivered, batch_digest FROM ("+
+		t.BatchDigests(t.Name+v.suffix, condition)+")")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	have := map[group]found{}
+	for rows.Next() {
+		g, f := group{table: t.Name}, found{}
+		if err := rows.Scan(&g.writer, &g.epoch, &g.batch, &f.rows, &f.redelivered, &f.digest); err != nil {
+			return err
+		}
+		have[g] = f
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for i := range batches {
+		v.checkBatch(&batches[i], have[batches[i].group()])
+	}
+	return nil
+}
+
+func (v *verifier) checkBatch(s *sealed, f found) {
+	v.report.Batches++
+	v.report.Rows += f.rows
+	v.report.Redelivered += f.redelivered
+	want, seq := uint64(s.leaf.Rows), int64(s.leaf.Seq)
+	expired := s.log.retention() > 0 && time.Unix(0, s.leaf.MinTS).Add(s.log.retention()).Before(v.opts.Now)
+	switch {
+	case f.digest == fmt.Sprintf("%X", s.leaf.Digest[:]):
+		return
+	case f.rows < want && expired:
+		v.report.Expired++
+		return
+	case f.rows < want:
+		v.report.MissingRows += want - f.rows
+	}
+	v.report.Mismatches++
+	switch {
+	case f.rows == 0:
+		v.report.add(s.log.issue(Tampered, "batch_deleted", seq, "all %d rows of the batch are gone", want))
+	case f.rows < want:
+		v.report.add(s.log.issue(Tampered, "rows_deleted", seq, "%d of the %d rows of the batch are gone", want-f.rows, want))
+	case f.rows > want:
+		v.report.add(s.log.issue(Tampered, "rows_added", seq, "the batch has %d rows, and %d were sealed", f.rows, want))
+	default:
+		v.report.add(s.log.issue(Tampered, "rows_edited", seq, "rows of the batch are not those that were sealed"))
+	}
+}
+
+// retention is how long the store keeps rows, as the log's first leaf says.
+func (l *log) retention() time.Duration {
+	if len(l.leaves) == 0 || l.leaves[0].leaf.Kind != tlog.Genesis {
+		return 0
+	}
+	days, _ := strconv.Atoi(l.leaves[0].leaf.Detail["retention_days"]) // 0 is for ever
+	return time.Duration(days) * 24 * time.Hour
+}
+
+// checkUnsealed tells of rows that no leaf tells of.
+func (v *verifier) checkUnsealed(context.Context) error {
+	known := map[group]bool{}
+	for _, l := range v.logs {
+		for i := range l.leaves {
+			if s := (sealed{l, &l.leaves[i].leaf}); s.leaf.Kind == tlog.Batch {
+				known[s.group()] = true
+			}
+		}
+	}
+	for g, s := range v.groups {
+		if !known[g] {
+			v.unsealed(g, s)
+		}
+	}
+	return nil
+}
+
+func (v *verifier) unsealed(g group, s stored) {
+	issue := Issue{Writer: g.writer, Epoch: g.epoch, Table: g.table, Batch: g.batch, Kind: "rows_unsealed"}
+	add := func(result Result, kind, text string, rows uint64) {
+		issue.Result, issue.Kind = result, kind
+		issue.Text = fmt.Sprintf("%d rows of %s %s", rows, g.table, text)
+		v.report.UnsealedRows += rows
+		v.report.add(issue)
+	}
+	if s.answers > 0 {
+		add(Incomplete, "answers_unsealed", "are what people answered to findings, which nothing seals", s.answers)
+		if s.rows -= s.answers; s.rows == 0 {
+			return
+		}
+	}
+	l := v.logs[g.logID]
+	switch {
+	case !v.opts.SealedSince.IsZero() && s.last.Before(v.opts.SealedSince):
+		add(Incomplete, "before_sealing", "are from before sealing began and not vouched for", s.rows)
+	case g.writer == "":
+		add(Tampered, "rows_unsealed", "were written by nobody who seals what he writes", s.rows)
+	case l == nil:
+		add(Tampered, "rows_unsealed", "name the log "+g.logID.String()+", which the store does not have", s.rows)
+	case v.mayStillSeal(l, s):
+		add(Incomplete, "rows_in_flight", "are not sealed yet: their writer is at it, or crashed in between; its next start seals them", s.rows)
+	default:
+		add(Tampered, "rows_unsealed", "name a batch that "+g.logID.String()+" never sealed", s.rows)
+	}
+}
+
+// mayStillSeal tells whether the writer could have been kept from sealing the rows:
+// it has not ended, has no later log, and has not gone on for long after them.
+func (v *verifier) mayStillSeal(l *log, s stored) bool {
+	if len(l.leaves) == 0 || l.trust == broken {
+		return false
+	}
+	for id := range v.logs {
+		if id.writer == l.id.writer && id.epoch > l.id.epoch {
+			return false
+		}
+	}
+	last := &l.leaves[len(l.leaves)-1].leaf
+	if last.Kind == tlog.Stop || s.last.After(v.opts.Now.Add(v.opts.Grace)) {
+		return false
+	}
+	return !time.UnixMilli(last.SealedAt).After(s.first.Add(v.opts.Grace))
+}
