@@ -215,3 +215,40 @@ func TestSealIsCanonical(t *testing.T) {
 		prev = "sha256:" + hex.EncodeToString(sum[:])
 	}
 }
+
+// What a connection proved goes before what is said, and a gateway's token says
+// nothing about those it asks for.
+func TestBind(t *testing.T) {
+	reg, err := policy.Load([]policy.File{{Name: "a.yaml", Data: []byte(`
+apiVersion: spanwarden/v1alpha1
+kind: AgentPermissions
+metadata: {name: sure}
+spec: {agent: {id: sure, match: [{oauth_client_id: client}]}, owner: "user:c@example.com"}
+---
+apiVersion: spanwarden/v1alpha1
+kind: AgentPermissions
+metadata: {name: said}
+spec: {agent: {id: said, match: [{subject: "agent:said"}]}, owner: "user:c@example.com"}
+`)}})
+	require.NoError(t, err)
+	ask := func(client, actor string) (*Question, policy.Binding) {
+		q := &Question{
+			Declared: actor, Actor: policy.Identity{Subject: "agent:" + actor}, Verified: policy.Identity{OAuthClientID: client},
+			VerifiedPrincipal: policy.Principal{Type: "user", ID: "token", Grade: policy.GradeVerified},
+		}
+		q.Request.Principal = policy.Principal{Type: "user", ID: "alice", Grade: policy.GradeDeclared}
+		return q, q.Bind(reg)
+	}
+	q, b := ask("client", "said")
+	assert.Equal(t, "sure", b.Agent.ID())
+	assert.Equal(t, policy.GradeVerified, b.Grade)
+	assert.Equal(t, "user:token", q.Request.Principal.String())
+	assert.Contains(t, q.Scopes.Ancestors, "said", "a halt of the name that spans use holds too")
+	q, b = ask("gateway", "said")
+	assert.Equal(t, "said", b.Agent.ID())
+	assert.Equal(t, policy.GradeDeclared, b.Grade)
+	assert.Equal(t, "user:alice", q.Request.Principal.String())
+	q, b = ask("gateway", "sure")
+	assert.Nil(t, b.Agent, "who is not verified does not reach an entry that asks for it")
+	assert.Equal(t, "sure", q.Scopes.Agent, "the name is kept for the record")
+}

@@ -16,6 +16,10 @@ type Question struct {
 	// Actor is what the asker says of who acts, Verified what a connection
 	// proved. Verified wins where it names a registered agent.
 	Actor, Verified policy.Identity
+	// VerifiedPrincipal is on whose behalf the connection's token was issued. It
+	// counts only where Verified names a registered agent: a gateway's own token
+	// says nothing about those it asks for.
+	VerifiedPrincipal policy.Principal
 	// Declared is the name under which the asker knows the actor.
 	Declared string
 	// Instance tells instances of an agent apart, "" if the asker does not.
@@ -181,7 +185,10 @@ func (q *Question) Bind(r *policy.Registry) policy.Binding {
 	if r != nil {
 		if q.Verified.SPIFFE != "" || q.Verified.OAuthClientID != "" {
 			q.Verified.Version = q.Actor.Version
-			b, ok = r.Bind(&q.Verified)
+			if b, ok = r.Bind(&q.Verified); ok && q.VerifiedPrincipal.ID != "" {
+				q.Request.Principal, q.PrincipalVia = q.VerifiedPrincipal, "oauth:sub"
+				q.Scopes.Principal = q.VerifiedPrincipal.ID
+			}
 		}
 		if !ok {
 			b, ok = r.Bind(&q.Actor)

@@ -78,8 +78,7 @@ func (c caller) by(adapter string) string {
 func (c caller) verify(q *decision.Question) {
 	q.Verified.SPIFFE, q.Verified.OAuthClientID = c.spiffe, c.clientID
 	if c.clientID != "" && c.subject != "" && c.subject != c.clientID {
-		q.Request.Principal = policy.Principal{Type: "user", ID: c.subject, Grade: policy.GradeVerified}
-		q.PrincipalVia, q.Scopes.Principal = "oauth:sub", c.subject
+		q.VerifiedPrincipal = policy.Principal{Type: "user", ID: c.subject, Grade: policy.GradeVerified}
 	}
 }
 
