@@ -64,17 +64,17 @@ func Run(ctx context.Context, src Source, rules *Rules, o Options) (*Report, err
 	}
 	t := newTally(&o)
 	batches := make(chan []*Row, 1) // made outside the bubble: it waits and its clock stands
-	ctx, cancel := context.WithCancel(ctx)
+	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var readErr error
 	go func() {
 		defer close(batches)
-		readErr = src.Read(ctx, from, o.Until, func(rows []*Row) error {
+		readErr = src.Read(reading, from, o.Until, func(rows []*Row) error {
 			select {
 			case batches <- rows:
 				return nil
-			case <-ctx.Done():
-				return ctx.Err()
+			case <-reading.Done():
+				return reading.Err()
 			}
 		})
 	}()
@@ -83,7 +83,10 @@ func Run(ctx context.Context, src Source, rules *Rules, o Options) (*Report, err
 	cancel()
 	for range batches { //nolint:revive // the reader ends
 	}
-	if err = errors.Join(err, readErr); err != nil {
+	if err == nil {
+		err = readErr
+	}
+	if err != nil {
 		return nil, err
 	}
 	err = src.Findings(ctx, o.Since, o.Until, t.recorded)
@@ -132,6 +135,7 @@ func (d *player) run(in <-chan []*Row) (err error) {
 	if err := d.flush(ctx, p); err != nil {
 		return err
 	}
+	d.progress()
 	sleepUntil(d.o.Until)
 	d.limits = p.limits(ctx)
 	if d.o.Inspect != nil {

@@ -137,7 +137,9 @@ func (p *baselineProcessor) observe(ctx context.Context, w *work) []engine.Alert
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	p.memory.Resolve(&w.batch, now)
+	if !w.batch.Canonical() {
+		p.memory.Resolve(&w.batch, now)
+	}
 	before := p.engine.Stats()
 	w.order = w.order[:0]
 	for i := range w.batch.Items {

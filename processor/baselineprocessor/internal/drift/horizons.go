@@ -127,6 +127,25 @@ func (h *Horizons) judge(p *Params) Verdict {
 	return v
 }
 
+// State is what the horizons hold, for people to read.
+type State struct {
+	Fast, Slow, Anchor float64 // values, not logarithms
+	Known, Anchored    bool    // whether there are levels, and an anchor
+	Age                float64 // seconds of history; of a longer pause one day counts
+}
+
+// State returns the levels of the closed hours.
+func (h *Horizons) State() State {
+	s := State{Known: h.flags&levelled != 0, Anchored: h.flags&anchored != 0, Age: float64(h.age)}
+	if s.Known {
+		s.Fast, s.Slow = math.Exp(float64(h.fast)), math.Exp(float64(h.slow))
+	}
+	if s.Anchored {
+		s.Anchor = math.Exp(float64(h.anchor))
+	}
+	return s
+}
+
 // Accept makes the level of now the anchor: an operator says that it is right.
 func (h *Horizons) Accept() {
 	if h.flags&levelled != 0 {

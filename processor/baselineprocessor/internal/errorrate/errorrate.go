@@ -56,6 +56,9 @@ func (e *Errors) Share(p *Params, parent *Errors) float64 {
 	return a / (a + b)
 }
 
+// History is how many calls the history counts for; old ones fade.
+func (e *Errors) History() float64 { return e.calls }
+
 // prior is a beta distribution: own counts, and Strength calls of the parent's
 // share, which is a half of one error where there is none.
 func (e *Errors) prior(p *Params, parent *Errors) (a, b float64) {

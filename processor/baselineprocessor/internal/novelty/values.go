@@ -77,6 +77,27 @@ func (v *Values) trusted(p Params, s *seen) bool {
 	return int(s.count) >= p.KnownSessions && (p.KnownDays < 2 || s.flags&anotherDay != 0)
 }
 
+// Trusted reports whether the value counts as known, and how many sessions had it;
+// what is not among those told apart was seen in none.
+func (v *Values) Trusted(p Params, hash uint32) (known bool, sessions int) {
+	s := v.find(hash)
+	if s == nil {
+		return false, 0
+	}
+	return v.trusted(p, s), int(s.count)
+}
+
+// Counts returns how many values are told apart, and how many of those count as
+// known. The rest is in quarantine.
+func (v *Values) Counts(p Params) (distinct, known int) {
+	for i := range v.known {
+		if v.trusted(p, &v.known[i]) {
+			known++
+		}
+	}
+	return len(v.known), known
+}
+
 // Provenance returns how surprising it is, in nats, that this argument has a
 // value that a tool returned.
 func (v *Values) Provenance() float64 {
