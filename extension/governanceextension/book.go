@@ -14,10 +14,11 @@ import (
 // which charges are incomplete, and which findings a charge has proved. Time is a
 // parameter. It has one owner: the extension, under its lock.
 type book struct {
-	ledger *ledger.Ledger
-	store  store
-	open   *openCharges
-	proved *proved
+	ledger  *ledger.Ledger
+	store   store
+	open    *openCharges
+	orphans *orphans
+	proved  *proved
 
 	budgets budgetSource // of the budgets in force
 	entry   []byte       // the journal entry being written
@@ -25,7 +26,7 @@ type book struct {
 }
 
 func newBook(limits LimitsConfig) *book {
-	b := &book{open: newOpenCharges(limits.Open), proved: newProved(limits.Findings)}
+	b := &book{open: newOpenCharges(limits.Open), orphans: newOrphans(limits.Open), proved: newProved(limits.Findings)}
 	b.ledger = ledger.New(nil, ledger.Options{
 		MaxKeys: limits.Keys, MaxActions: limits.Actions,
 		Evict: func(key string, state []byte) {
@@ -55,6 +56,9 @@ func (b *book) idle(key string) []byte {
 func (b *book) charge(c *governance.Charge) governance.Verdict {
 	r := b.ledger.Charge(&c.Charge)
 	b.open.add(c)
+	if c.Root != "" {
+		b.orphans.remove(c)
+	}
 	if r.Repeat != ledger.SameAction || len(r.Keys) > 0 {
 		b.entry = appendCharge(b.entry, c)
 	}

@@ -3,6 +3,8 @@ package governanceextension
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -150,10 +152,10 @@ func (e *governor) Chain(id string) (chain.Page, bool) {
 
 // afterResolve charges the ancestors of actions whose run has become known.
 func (e *governor) afterResolve(events []chain.Event) {
-	var traces []chain.TraceID
+	traces := map[chain.TraceID]struct{}{}
 	for i := range events {
 		if r := events[i].Run; events[i].Type == chain.RunResolved && r != nil {
-			traces = append(traces, r.Run.Trace)
+			traces[r.Run.Trace] = struct{}{}
 		}
 	}
 	if len(traces) == 0 {
@@ -165,11 +167,18 @@ func (e *governor) afterResolve(events []chain.Event) {
 	if e.ready(ctx) != nil {
 		return // they stay open and are tried when the next run is resolved
 	}
-	for _, c := range e.orphans.take(traces, e.withLineage) {
-		v := e.book.charge(c)
-		e.post(v.Findings)
-	}
+	e.settleOrphans(slices.Collect(maps.Keys(traces)))
 	_ = e.commit(ctx)
+}
+
+// settleOrphans charges the ancestors of what waits in the traces, as far as they
+// are known now.
+func (e *governor) settleOrphans(traces []chain.TraceID) {
+	for _, trace := range traces {
+		for _, c := range e.book.orphans.take(trace, e.withLineage) {
+			e.post(e.book.charge(c).Findings)
+		}
+	}
 }
 
 // withLineage completes a charge by what is known of its run; false if the run's

@@ -116,6 +116,9 @@ func (b *book) replay(entry []byte) error {
 				return err
 			}
 			b.charge(&c)
+			if c.Root == "" {
+				b.orphans.add(b.open.own(&c))
+			}
 		case recordLate:
 			return decode(body, func(l *governance.Late) error { b.attribute(l); return nil })
 		case recordTick:
@@ -157,6 +160,7 @@ func decode[T any](body []byte, apply func(*T) error) error {
 const (
 	recordLedger = 'L'
 	recordOpen   = 'o'
+	recordOrphan = 'w'
 	recordProved = 'p'
 )
 
@@ -166,6 +170,10 @@ func (b *book) snapshot() []byte {
 	for _, c := range b.open.all() {
 		body := append(append([]byte(nil), c.TraceID[:]...), c.SpanID[:]...)
 		out = appendRecord(out, recordOpen, ledger.AppendCharge(body, &c.Charge))
+	}
+	for _, c := range b.orphans.all() {
+		body := append(append([]byte(nil), c.TraceID[:]...), c.SpanID[:]...)
+		out = appendRecord(out, recordOrphan, ledger.AppendCharge(body, &c.Charge))
 	}
 	for _, p := range b.proved.all() {
 		if raw, err := encodeFindings(p.findings); err == nil { // they were valid when they were proved
@@ -197,6 +205,13 @@ func (b *book) restore(snapshot []byte) error {
 				return err
 			}
 			b.open.add(&c)
+			return nil
+		case recordOrphan:
+			c, err := decodeCharge(body)
+			if err != nil {
+				return err
+			}
+			b.orphans.add(b.open.own(&c))
 			return nil
 		case recordProved:
 			if len(body) < len(ledger.ID{}) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +39,6 @@ type governor struct {
 
 	mu         sync.Mutex
 	book       *book
-	orphans    *orphans
 	outbox     [][]byte
 	broken     bool         // memory is ahead of the storage: read the storage again
 	loss       *ledger.Halt // of everything, as the state was gone; nil mostly
@@ -69,8 +70,8 @@ func newExtension(set extension.Settings, cfg *Config) (*governor, error) {
 	}
 	return &governor{
 		cfg: cfg, id: set.ID, log: set.Logger, set: set.TelemetrySettings, tel: tel, now: time.Now,
-		wake: make(chan struct{}, 1),
-		book: newBook(cfg.Limits), orphans: newOrphans(cfg.Limits.Open),
+		wake:   make(chan struct{}, 1),
+		book:   newBook(cfg.Limits),
 		chains: newChains(cfg),
 		sinks:  map[int]consumer.Traces{},
 	}, nil
@@ -190,6 +191,7 @@ func (e *governor) begin(ctx context.Context, files *policyFiles, rules *compile
 	if h := e.Policies(); h.Len() > 0 {
 		e.chains.follow(h, e.now(), e.now())
 	}
+	e.settleOrphans(slices.Collect(maps.Keys(e.book.orphans.byTrace)))
 	if err := e.takePolicy(files, rules); err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package governanceextension
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spanwarden/spanwarden/internal/governance"
 	"github.com/spanwarden/spanwarden/internal/ledger"
 )
@@ -24,6 +27,20 @@ func incomplete(c *governance.Charge) bool {
 	return c.Agent == "" || c.Session == "" || c.Principal == ""
 }
 
+// own returns a copy of a charge that does not share memory with its span: the
+// one that is remembered, if it is.
+func (o *openCharges) own(c *governance.Charge) *governance.Charge {
+	if kept := o.byID[c.Action]; kept != nil {
+		return kept
+	}
+	kept := *c
+	for _, s := range []*string{&kept.Tenant, &kept.Project, &kept.Agent, &kept.Session, &kept.Principal, &kept.Root, &kept.Run} {
+		*s = strings.Clone(*s)
+	}
+	kept.Ancestors = slices.Clone(c.Ancestors)
+	return &kept
+}
+
 // add remembers a charge that is incomplete.
 func (o *openCharges) add(c *governance.Charge) {
 	if !incomplete(c) {
@@ -32,9 +49,7 @@ func (o *openCharges) add(c *governance.Charge) {
 	if _, known := o.byID[c.Action]; known {
 		return
 	}
-	kept := *c
-	kept.Ancestors = append([]string(nil), c.Ancestors...)
-	o.byID[c.Action] = &kept
+	o.byID[c.Action] = o.own(c)
 	if len(o.order) < o.max {
 		o.order = append(o.order, c.Action)
 		return

@@ -67,7 +67,7 @@ func (e *governor) adopt(c *governance.Charge) {
 		e.post(e.book.charge(&late).Findings)
 		return
 	}
-	e.orphans.add(c)
+	e.book.orphans.add(e.book.open.own(c))
 }
 
 // marksOf are reasons of the chain that the accused action belongs to.

@@ -35,7 +35,7 @@ func (e *governor) limitsHit() {
 	c := e.book.ledger.Counters()
 	now := limits{
 		keys: int(c.EvictedKeys), actions: int(c.EarlyActions), responses: int(c.EarlyResponses),
-		open: e.book.open.evicted + e.orphans.evicted, findings: e.book.proved.evicted,
+		open: e.book.open.evicted + e.book.orphans.evicted, findings: e.book.proved.evicted,
 	}
 	was := e.reported
 	e.reported = now

@@ -1,6 +1,8 @@
 package genai
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -112,6 +114,12 @@ func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
 			}
 		}
 	}
+}
+
+// Canonical reports whether a genai processor has read every span before: there is
+// nothing left to resolve.
+func (b *Batch) Canonical() bool {
+	return !slices.ContainsFunc(b.Items, func(it Item) bool { return !it.Action.Canonical })
 }
 
 // size makes room for n items, keeping what was allocated before.

@@ -176,7 +176,7 @@ func (p *boundaryProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces)
 
 // resolve fills in what single spans cannot tell, unless a genai processor has.
 func (p *boundaryProcessor) resolve(batch *genai.Batch) {
-	if !slices.ContainsFunc(batch.Items, func(it genai.Item) bool { return !it.Action.Canonical }) {
+	if batch.Canonical() {
 		return
 	}
 	p.mu.Lock()

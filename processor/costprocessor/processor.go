@@ -142,6 +142,9 @@ func (p *costProcessor) price(w *work, tally map[outcome]int64) {
 }
 
 func (p *costProcessor) resolve(batch *genai.Batch) {
+	if batch.Canonical() {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.memory.Resolve(batch, time.Now())

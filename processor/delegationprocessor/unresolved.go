@@ -1,6 +1,9 @@
 package delegationprocessor
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/spanwarden/spanwarden/internal/chain"
 	"github.com/spanwarden/spanwarden/internal/governance/lineage"
 )
@@ -22,26 +25,26 @@ type attribution struct {
 type unresolved struct {
 	max     int
 	n       int
-	byTrace map[chain.TraceID][]action
+	byTrace map[chain.TraceID]map[[16]byte]action
 	order   []chain.TraceID
 	evicted int
 }
 
 func newUnresolved(limit int) *unresolved {
-	return &unresolved{max: limit, byTrace: map[chain.TraceID][]action{}}
+	return &unresolved{max: limit, byTrace: map[chain.TraceID]map[[16]byte]action{}}
 }
 
 func (u *unresolved) add(a action) {
-	held, known := u.byTrace[a.span.Trace]
-	if !known {
+	held := u.byTrace[a.span.Trace]
+	if held == nil {
+		held = map[[16]byte]action{}
+		u.byTrace[a.span.Trace] = held
 		u.order = append(u.order, a.span.Trace)
 	}
-	for _, h := range held {
-		if h.id == a.id {
-			return // sent again
-		}
+	if _, again := held[a.id]; again {
+		return
 	}
-	u.byTrace[a.span.Trace] = append(held, a)
+	held[a.id] = a
 	u.n++
 	for u.n > u.max && len(u.order) > 0 {
 		oldest := u.order[0]
@@ -57,35 +60,44 @@ func (u *unresolved) settled(events []chain.Event, chains lineage.Chains) (out [
 	if u.n == 0 {
 		return nil
 	}
+	traces := map[chain.TraceID]struct{}{}
 	for i := range events {
-		r := events[i].Run
-		if events[i].Type != chain.RunResolved || r == nil {
-			continue
-		}
-		held := u.byTrace[r.Run.Trace]
-		if len(held) == 0 {
-			continue
-		}
-		spans := make([]chain.Ref, len(held))
-		for j := range held {
-			spans[j] = held[j].span
-		}
-		rest := held[:0]
-		for j, a := range chains.Resolve(spans, nil) {
-			if a.Known && a.Resolved {
-				out = append(out, attribution{held[j], a})
-			} else {
-				rest = append(rest, held[j])
-			}
-		}
-		u.n -= len(held) - len(rest)
-		if len(rest) == 0 {
-			delete(u.byTrace, r.Run.Trace)
-		} else {
-			u.byTrace[r.Run.Trace] = rest
+		if r := events[i].Run; events[i].Type == chain.RunResolved && r != nil {
+			traces[r.Run.Trace] = struct{}{}
 		}
 	}
+	for trace := range traces {
+		held := slices.Collect(maps.Values(u.byTrace[trace]))
+		spans := make([]chain.Ref, len(held))
+		for i := range held {
+			spans[i] = held[i].span
+		}
+		for i, a := range chains.Resolve(spans, nil) {
+			if a.Known && a.Resolved {
+				out = append(out, attribution{held[i], a})
+				delete(u.byTrace[trace], held[i].id)
+				u.n--
+			}
+		}
+		if len(u.byTrace[trace]) == 0 {
+			delete(u.byTrace, trace)
+		}
+	}
+	u.tidy()
 	return out
+}
+
+// tidy drops traces that were settled from the order, once they are most of it.
+func (u *unresolved) tidy() {
+	if len(u.order) < 1024 || len(u.order) < 2*len(u.byTrace) {
+		return
+	}
+	seen := make(map[chain.TraceID]bool, len(u.byTrace))
+	u.order = slices.DeleteFunc(u.order, func(t chain.TraceID) bool {
+		gone := u.byTrace[t] == nil || seen[t]
+		seen[t] = true
+		return gone
+	})
 }
 
 func (u *unresolved) takeEvicted() int {
