@@ -39,7 +39,7 @@ type realStore struct {
 	conn driver.Conn
 }
 
-func newReal(t *testing.T, s *storetest.Store, database string, change func(*Config)) *realStore {
+func realConfig(t *testing.T, s *storetest.Store, database string) *Config {
 	t.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.DSN, cfg.Database = configopaque.String(s.URL()), database
@@ -47,6 +47,14 @@ func newReal(t *testing.T, s *storetest.Store, database string, change func(*Con
 	cfg.Retry.InitialInterval = 50 * time.Millisecond
 	cfg.Retry.MaxInterval = 200 * time.Millisecond
 	cfg.Queue = configoptional.None[exporterhelper.QueueBatchConfig]()
+	return cfg
+}
+
+func (r *realStore) dsn() string { return string(r.cfg.DSN) + "/" + r.cfg.Database }
+
+func newReal(t *testing.T, s *storetest.Store, database string, change func(*Config)) *realStore {
+	t.Helper()
+	cfg := realConfig(t, s, database)
 	if change != nil {
 		change(cfg)
 	}

@@ -79,7 +79,7 @@ func (t *SealedTable) RowHashes(table, condition string) string {
 // BatchDigests is a query for what is stored of each batch: the rows, how many of
 // them are there, and D.
 func (t *SealedTable) BatchDigests(table, condition string) string {
-	return "SELECT writer_id, writer_epoch, batch_id, uniqExact(row_ix) AS batch_rows, count() - uniqExact(row_ix, row_hash) AS redelivered,\n    " +
+	return "SELECT writer_id, writer_epoch, batch_id, uniqExact(row_ix) AS batch_rows, toUInt64(count() - uniqExact(row_ix, row_hash)) AS redelivered,\n    " +
 		digestSQL + " AS batch_digest\nFROM (" + t.RowHashes(table, condition) + ")\nGROUP BY writer_id, writer_epoch, batch_id"
 }
 

@@ -1,0 +1,187 @@
+package clickhouseauditexporter
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/verify"
+	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
+	"github.com/spanwarden/spanwarden/internal/tlog"
+)
+
+// attack is one way of changing what the store says.
+type attack struct {
+	What      string        `yaml:"what"`
+	SQL       []string      `yaml:"sql"`
+	Rewrite   bool          `yaml:"rewrite"`
+	NoAnchors bool          `yaml:"no_anchors"`
+	Later     time.Duration `yaml:"later"`
+	Result    string        `yaml:"result"`
+	Kinds     []string      `yaml:"kinds"`
+	Batch     bool          `yaml:"batch"` // the first issue names the batch
+	Seq       bool          `yaml:"seq"`   // the first issue names its leaf
+}
+
+// collector is an exporter with its instance and its folder.
+type collector struct {
+	exporter.Traces
+	e *auditExporter
+}
+
+func collectorOf(t *testing.T, s *storetest.Store, database, dir, anchors string) *collector {
+	t.Helper()
+	cfg := realConfig(t, s, database)
+	cfg.Integrity.Directory, cfg.Integrity.Anchors.Directory = dir, anchors
+	exp, err := NewFactory().CreateTraces(t.Context(), exportertest.NewNopSettings(metadata.Type), cfg)
+	require.NoError(t, err)
+	require.NoError(t, exp.Start(t.Context(), componenttest.NewNopHost()))
+	instances.Lock()
+	defer instances.Unlock()
+	return &collector{exp, instances.byConfig[cfg]}
+}
+
+// scene is a store that two collectors wrote to, in order.
+type scene struct {
+	*realStore
+	keys    string
+	anchors string
+	words   *strings.Replacer
+	batch   string // that is attacked
+	seq     int64
+	lastSeq int64
+}
+
+func newScene(t *testing.T, s *storetest.Store, database string) *scene {
+	t.Helper()
+	dir, anchors := t.TempDir(), t.TempDir()
+	one := collectorOf(t, s, database, dir, anchors)
+	two := collectorOf(t, s, database, dir, anchors)
+	for i := range 3 {
+		require.NoError(t, one.ConsumeTraces(t.Context(), calls(i*5, 5)))
+	}
+	require.NoError(t, two.ConsumeTraces(t.Context(), calls(100, 5)))
+	require.NoError(t, two.e.ledger.beat(t.Context(), tlog.Heartbeat))
+	require.NoError(t, one.e.ledger.beat(t.Context(), tlog.Heartbeat))
+	writer, peer := one.e.ledger.writer(), two.e.ledger.writer()
+	require.NotEqual(t, writer.ID, peer.ID, "one directory, two writers")
+	require.NoError(t, one.Shutdown(t.Context()))
+	require.NoError(t, two.Shutdown(t.Context()))
+	key, err := os.ReadFile(filepath.Join(dir, "key.pub"))
+	require.NoError(t, err)
+	opts, err := audit.ParseDSN(s.URL())
+	require.NoError(t, err)
+	conn, err := clickhouse.Open(opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, conn.Close()) })
+	sc := &scene{realStore: &realStore{T: t, cfg: realConfig(t, s, database), conn: conn}, keys: string(key), anchors: anchors}
+	leaf := func(column, order string) string {
+		return sc.ask("SELECT toString(" + column + ") FROM {db}.ledger_batches WHERE entry_kind = 'batch' AND writer_id = '" + writer.ID + "' ORDER BY seq " + order + " LIMIT 1 OFFSET 1")
+	}
+	sc.batch = leaf("lower(hex(batch_id))", "")
+	_, err = fmt.Sscan(leaf("seq", ""), &sc.seq)
+	require.NoError(t, err)
+	last := sc.ask("SELECT concat(lower(hex(batch_id)), ' ', toString(seq)) FROM {db}.ledger_batches WHERE entry_kind = 'batch' AND writer_id = '" + writer.ID + "' ORDER BY seq DESC LIMIT 1")
+	id, seq, _ := strings.Cut(last, " ")
+	_, err = fmt.Sscan(seq, &sc.lastSeq)
+	require.NoError(t, err)
+	sc.words = strings.NewReplacer("{db}", database, "{batch}", sc.batch, "{last}", id, "{last_seq}", seq, "{writer}", writer.ID, "{peer}", peer.ID,
+		"{span}", sc.ask("SELECT span_id FROM {db}.actions WHERE batch_id = unhex('"+sc.batch+"') AND row_ix = 2"))
+	return sc
+}
+
+func (sc *scene) verify(later time.Duration, anchored bool) *verify.Report {
+	sc.Helper()
+	keys, err := tlog.Keys(sc.keys)
+	require.NoError(sc, err)
+	opts := verify.Options{Keys: keys, Now: time.Now().Add(later)}
+	if anchored {
+		opts.Anchors, err = verify.ReadAnchors(sc.anchors)
+		require.NoError(sc, err)
+		require.NotEmpty(sc, opts.Anchors)
+	}
+	options, err := audit.ParseDSN(sc.dsn())
+	require.NoError(sc, err)
+	conn, err := clickhouse.Open(options)
+	require.NoError(sc, err)
+	defer func() { assert.NoError(sc, conn.Close()) }()
+	report, err := verify.Run(sc.Context(), conn, opts)
+	require.NoError(sc, err)
+	return report
+}
+
+func TestAttacks(t *testing.T) {
+	s := storetest.Start(t)
+	files, err := filepath.Glob("testdata/attacks/*.yaml")
+	require.NoError(t, err)
+	for i, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var a attack
+			dec := yaml.NewDecoder(bytes.NewReader(raw))
+			dec.KnownFields(true)
+			require.NoError(t, dec.Decode(&a))
+			newScene(t, s, fmt.Sprintf("attack_%d", i)).suffer(s, &a)
+		})
+	}
+}
+
+func (sc *scene) suffer(s *storetest.Store, a *attack) {
+	sc.Helper()
+	for _, sql := range a.SQL {
+		sc.exec(sc.words.Replace(sql))
+	}
+	if a.Rewrite {
+		for _, table := range []string{"actions", "ledger_batches", "ledger_checkpoints"} {
+			sc.exec("TRUNCATE TABLE {db}." + table)
+		}
+		forger := collectorOf(sc.T, s, sc.cfg.Database, sc.TempDir(), "")
+		require.NoError(sc, forger.ConsumeTraces(sc.Context(), calls(0, 5)))
+		require.NoError(sc, forger.Shutdown(sc.Context()))
+	}
+	report := sc.verify(a.Later, !a.NoAnchors)
+	var text bytes.Buffer
+	require.NoError(sc, report.Text(&text))
+	require.Equal(sc, a.Result, report.Word, text.String())
+	kinds := map[string]bool{}
+	for _, i := range report.Issues {
+		kinds[i.Kind] = true
+	}
+	for _, k := range a.Kinds {
+		assert.True(sc, kinds[k], "%s in %s", k, text.String())
+		delete(kinds, k)
+	}
+	if a.Result == "ok" {
+		assert.Empty(sc, report.Issues)
+		assert.Equal(sc, uint64(20), report.Rows)
+	}
+	if a.Batch {
+		assert.True(sc, slices.ContainsFunc(report.Issues, func(i verify.Issue) bool {
+			return i.Batch == sc.batch && i.Table == "actions" && i.Seq != nil && *i.Seq == sc.seq
+		}), text.String())
+		for _, i := range report.Issues {
+			assert.Contains(sc, []string{"", sc.batch}, i.Batch, "nothing else is accused: %s", text.String())
+		}
+	}
+	if a.Seq {
+		assert.True(sc, slices.ContainsFunc(report.Issues, func(i verify.Issue) bool {
+			return i.Seq != nil && (*i.Seq == sc.seq || *i.Seq == sc.lastSeq)
+		}), text.String())
+	}
+}

@@ -1,0 +1,172 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	sumnote "golang.org/x/mod/sumdb/note"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/tlog"
+)
+
+var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// encoded is a batch of the content n, as of a time.
+func encoded(n, observed byte) *audit.Encoded {
+	return &audit.Encoded{Table: "actions", Rows: 3, Digest: [32]byte{n}, Seal: &audit.Seal{Digest: [32]byte{n, observed}, HashVersion: 1}}
+}
+
+func openIn(t *testing.T, dir string) *Journal {
+	t.Helper()
+	j, err := Open(Options{Directory: dir, Host: "a host/1", Detail: map[string]string{"x": "y"}}, now)
+	require.NoError(t, err)
+	return j
+}
+
+func TestSteps(t *testing.T) {
+	dir := t.TempDir()
+	j := openIn(t, dir)
+	assert.True(t, j.NewKey)
+	assert.False(t, j.Recovered)
+	w := j.Writer()
+	step := func(b *audit.Encoded, observed int64, want Step, at int64) {
+		t.Helper()
+		got, when, err := j.Begin(b, w, observed, now.UnixNano())
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+		if want == Again {
+			assert.Equal(t, at, when)
+		}
+	}
+	step(encoded(1, 1), 100, Insert, 0)
+	step(encoded(1, 2), 200, Again, 100) // a retry, as of another time
+	step(encoded(1, 1), 100, Insert, 0)
+	assert.Empty(t, j.Unsettled(now.UnixNano()+1), "somebody is at it")
+	require.NoError(t, j.Commit(encoded(1, 1), now))
+	require.NoError(t, j.Commit(encoded(1, 1), now), "the other push of it")
+	assert.Equal(t, int64(2), j.Size(), "one leaf")
+	step(encoded(1, 3), 300, Known, 0)
+	step(encoded(2, 1), 100, Insert, 0)
+	j.Fail(encoded(2, 1))
+	require.Len(t, j.Unsettled(now.UnixNano()+1), 1)
+	assert.Empty(t, j.Unsettled(now.UnixNano()))
+	require.NoError(t, j.Settle(j.Unsettled(now.UnixNano() + 1)[0].Content, false, now))
+	step(encoded(2, 9), 900, Insert, 0) // forgotten
+	got, _, err := j.Begin(encoded(3, 1), audit.Writer{ID: w.ID, Epoch: 1}, 0, 0)
+	require.NoError(t, err)
+	assert.Equal(t, Foreign, got)
+
+	other := openIn(t, dir)
+	assert.NotEqual(t, w.ID, other.Writer().ID, "the folder is shared, the log is not")
+	assert.Equal(t, j.Public, other.Public)
+	assert.False(t, other.NewKey)
+	require.NoError(t, other.Close())
+	require.NoError(t, j.Append(tlog.Stop, nil, now))
+	require.NoError(t, j.Close())
+	j = openIn(t, dir)
+	assert.Equal(t, w, j.Writer())
+	assert.False(t, j.Recovered)
+	step(encoded(1, 3), 300, Known, 0)
+	require.NoError(t, j.Restart(now))
+	assert.Greater(t, j.Writer().Epoch, w.Epoch)
+	require.NoError(t, j.Close())
+}
+
+// Whatever a crash leaves of the log file, the journal is what the whole lines say,
+// and goes on from there without a second history.
+func TestEveryTornLog(t *testing.T) {
+	dir := t.TempDir()
+	j := openIn(t, dir)
+	w, r := j.Writer(), rand.New(rand.NewPCG(3, 4))
+	roots := map[int64]tlog.Hash{}
+	note := func() {
+		c, _, err := j.Checkpoint()
+		require.NoError(t, err)
+		roots[c.Size] = c.Root
+	}
+	note()
+	for i := range 40 {
+		b := encoded(byte(r.IntN(12)), byte(i))
+		step, _, err := j.Begin(b, w, int64(i), now.UnixNano())
+		require.NoError(t, err)
+		if step == Insert {
+			if r.IntN(3) == 0 {
+				j.Fail(b)
+			} else {
+				require.NoError(t, j.Commit(b, now))
+				note()
+			}
+		}
+		if r.IntN(5) == 0 {
+			j.Count(tlog.Counters{Received: 1})
+			require.NoError(t, j.Append(tlog.Heartbeat, map[string]string{"peer_0": "x"}, now))
+		}
+		if r.IntN(7) == 0 {
+			require.NoError(t, j.Sent(w, uint64(j.Size()-1)))
+		}
+		note()
+	}
+	log, err := os.ReadFile(filepath.Join(j.dir, fileLog))
+	require.NoError(t, err)
+	left := t.TempDir()
+	require.NoError(t, os.CopyFS(left, os.DirFS(dir)))
+	file, snap := filepath.Join(left, "0", fileLog), filepath.Join(left, "0", fileSnapshot)
+	before, err := os.ReadFile(snap)
+	require.NoError(t, err)
+	for cut := 0; cut <= len(log); cut += 1 + r.IntN(97) {
+		require.NoError(t, os.WriteFile(file, log[:cut], 0o600))
+		require.NoError(t, os.WriteFile(snap, before, 0o600))
+		again := openIn(t, left)
+		c, signed, err := again.Checkpoint()
+		require.NoError(t, err)
+		if c.Size > 0 { // the empty one has no root of its own
+			require.Equal(t, roots[c.Size], c.Root, "cut at %d", cut)
+		}
+		leaves := int64(bytes.Count(log[:bytes.LastIndexByte(log[:cut], '\n')+1], []byte(`"leaf":`)))
+		require.Equal(t, leaves, c.Size, "every whole line counts")
+		keys, err := tlog.Keys(again.Public)
+		require.NoError(t, err)
+		opened, err := tlog.Open(signed, sumnote.VerifierList(keys...))
+		require.NoError(t, err)
+		require.Equal(t, c, opened)
+		require.NoError(t, again.Append(tlog.Recover, nil, now))
+		for _, l := range again.Unsent(1000) {
+			require.Less(t, l.Seq, uint64(again.Size()))
+		}
+		require.NoError(t, again.Close())
+		third := openIn(t, left)
+		require.Equal(t, c.Size+1, third.Size())
+		require.NoError(t, third.Close())
+	}
+	require.NoError(t, j.Close())
+}
+
+func TestFaults(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, fileKey), []byte("x\ny\n"), 0o600))
+	_, err := Open(Options{Directory: dir}, now)
+	assert.ErrorContains(t, err, "key file "+filepath.Join(dir, fileKey))
+	file := filepath.Join(t.TempDir(), "k")
+	private, _, err := tlog.NewKey("a")
+	require.NoError(t, err)
+	_, public, err := tlog.NewKey("a")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "%s\n%s\n", private, public), 0o600))
+	_, err = Open(Options{Directory: t.TempDir(), KeyFile: file}, now)
+	assert.ErrorContains(t, err, "must be the public key of the first")
+	j := openIn(t, t.TempDir())
+	require.NoError(t, j.wal.Close())
+	_, _, err = j.Begin(encoded(1, 1), j.Writer(), 0, 0)
+	require.Error(t, err)
+	assert.Equal(t, int64(1), j.Size())
+	require.ErrorIs(t, j.Append(tlog.Heartbeat, nil, now), j.broken, "nothing more is written")
+}
