@@ -22,8 +22,15 @@ func BetaInc(a, b, x float64) float64 {
 	case x >= 1:
 		return 1
 	case x > (a+1)/(a+b+2):
-		return 1 - BetaInc(b, a, 1-x)
+		// Not by calling itself: rounding can put 1-x beyond that point as well.
+		return 1 - betaBelow(b, a, 1-x)
+	default:
+		return betaBelow(a, b, x)
 	}
+}
+
+// betaBelow is BetaInc where the fraction converges fast.
+func betaBelow(a, b, x float64) float64 {
 	front := math.Exp(a*math.Log(x)+b*math.Log1p(-x)-LogBeta(a, b)) / a
 	return min(1, max(0, front*betaFraction(a, b, x)))
 }
