@@ -25,9 +25,11 @@ import (
 	"github.com/spanwarden/spanwarden/connector/findingsconnector"
 	"github.com/spanwarden/spanwarden/extension/governanceextension"
 	"github.com/spanwarden/spanwarden/internal/agents"
+	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/audit/insert"
 	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
+	"github.com/spanwarden/spanwarden/internal/trust"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor"
 	"github.com/spanwarden/spanwarden/processor/boundaryprocessor"
 	"github.com/spanwarden/spanwarden/processor/costprocessor"
@@ -100,10 +102,11 @@ func batches(all ptrace.Traces) []ptrace.Traces {
 	}
 	slices.SortStableFunc(spans, func(a, b one) int { return a.span.EndTimestamp().AsTime().Compare(b.span.EndTimestamp().AsTime()) })
 	var out []ptrace.Traces
-	window := int64(-1)
+	window, decided := int64(-1), false
 	for _, s := range spans {
-		if w := s.span.EndTimestamp().AsTime().UnixNano() / int64(5*time.Second); w != window {
-			window = w
+		own := s.ss.Scope().Name() == attr.Scope
+		if w := s.span.EndTimestamp().AsTime().UnixNano() / int64(5*time.Second); w != window || own != decided {
+			window, decided = w, own
 			out = append(out, ptrace.NewTraces())
 		}
 		rs := out[len(out)-1].ResourceSpans().AppendEmpty()
@@ -141,7 +144,11 @@ func live(t *testing.T, rules *Rules, all ptrace.Traces, since, until time.Time)
 		}
 		for _, td := range in {
 			sleepUntil(lastEnd(td))
-			if err = p.consume(ctx, td); err != nil {
+			own := ctx
+			if td.ResourceSpans().At(0).ScopeSpans().At(0).Scope().Name() == attr.Scope {
+				own = trust.Mark(ctx) // as the decision receiver does
+			}
+			if err = p.consume(own, td); err != nil {
 				break
 			}
 		}
