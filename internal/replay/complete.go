@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanwarden/spanwarden/internal/attr"
+	"github.com/spanwarden/spanwarden/internal/chain"
 	"github.com/spanwarden/spanwarden/internal/decision"
 	"github.com/spanwarden/spanwarden/internal/genai"
 )
@@ -80,6 +81,20 @@ func give(it *genai.Item, r *Row) {
 	if r.DelegationID != "" && r.Kind == string(genai.KindAgent) && it.Span.Kind() != ptrace.SpanKindClient {
 		m.PutStr(attr.DelegationID, r.DelegationID)
 	}
+	if r.namesChain() {
+		m.PutStr(attr.ChainID, r.ChainID)
+	}
+}
+
+// namesChain reports whether the row opens the root run of a chain under an id
+// that does not follow from the run: an agent stated it. Of a run that was asked
+// nobody can tell: its chain is another's.
+func (r *Row) namesChain() bool {
+	if r.ChainID == "" || r.ParentID != "" || len(r.LinkTraces) > 0 || r.RunID != r.TraceID+"-"+r.SpanID {
+		return false
+	}
+	run, ok := chain.ParseRef(r.RunID)
+	return ok && r.ChainID != chain.ChainID(run)
 }
 
 // states reports whether what the row knows of its session or principal is what

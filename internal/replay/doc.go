@@ -23,11 +23,18 @@
 //     (content::enabled) and it has not expired: rules about arguments then say that
 //     they could not be evaluated, and loops and novelty see less;
 //   - the kind of a span (client or server). Of a span that asks another agent it
-//     is found again by its run; a message of A2A is taken to be served;
-//   - events on spans, of which only the names are stored, and trace states;
-//   - the claim of a delegation id on anything but an agent's span;
-//   - when spans arrived. A replay lets each arrive when it ended, so what live
-//     arrived late and was judged late is judged in order here.
+//     is found again by its run, where that was resolved; without a delegation
+//     processor, and in a cycle, it is taken to open a run. A message of A2A is taken
+//     to be served;
+//   - events on spans, of which only the names are stored, trace states, and how many
+//     links a span had dropped;
+//   - the claim of a delegation id on anything but an agent's span, and of a chain id
+//     on anything but its root;
+//   - when spans arrived, and in which batches. A replay lets each arrive when its
+//     batch ended, so what live judged late is judged in order here. Two things
+//     begin when a batch comes: a halt (and the id of what happens after it), and an
+//     incident of what waited for a ticker (baseline). They may be of the same
+//     cause under another id; the report says alike, or new and gone.
 //
 // The state that the live collector had before the period is rebuilt by replaying
 // [Options].WarmUp before it, of which nothing is reported. What reaches back

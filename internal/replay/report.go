@@ -117,7 +117,7 @@ func (r *Report) notes(t *tally, d *player) {
 	if b := &d.builder; b.bare > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("%d of %d tool calls have no content on record: rules about arguments and results were not evaluated for them", b.bare, b.tools))
 	}
-	r.note(d.builder.noRun, "%d agents' spans were recorded without the delegation processor: each is taken to open a run")
+	r.note(d.builder.noRun, "%d agents' spans are of a run that nobody resolved (no delegation processor, or a cycle): each is taken to open a run of its own")
 	r.note(d.unbelievable, "%d actions end after the period or in no time that can be; they were replayed at its end")
 	r.note(d.decisions, "%d decisions were replayed as they were made, not asked again")
 	r.note(t.config, "%d findings of type config.changed, about this replay's own start, are left out on both sides")
