@@ -80,7 +80,7 @@ func (c *collector) crashAt(t *testing.T, td ptrace.Traces, point int, left stri
 	t.Helper()
 	l, w, now := c.e.ledger, c.e.ledger.writer(), time.Now()
 	_, _, err := traceBatch{td}.encode(c.e, w, now, func(b *audit.Encoded) error {
-		step, _, err := l.journal.Begin(b, w, now.UnixNano(), now.UnixNano())
+		step, _, err := l.journal.Begin(b, &journal.Attempt{Writer: w, Observed: now.UnixNano(), First: now.UnixNano(), Now: now.UnixNano()})
 		require.NoError(t, err)
 		require.Equal(t, journal.Insert, step)
 		if point > beforeInsert {

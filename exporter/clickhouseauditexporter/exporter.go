@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/journal"
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/tlog"
@@ -211,24 +212,26 @@ const maxAgain = 16
 // insert encodes and stores the batch. What was begun before is encoded as of the
 // time it had then, so that the store knows it again.
 func (e *auditExporter) insert(ctx context.Context, b batch) error {
-	observed := time.Now()
+	first := time.Now().UnixNano()
+	attempt := journal.Attempt{Observed: first, First: first}
 	for range maxAgain {
-		err := e.insertAsOf(ctx, b, observed)
+		err := e.insertAsOf(ctx, b, attempt)
 		again, ok := errors.AsType[*againError](err)
 		if !ok {
 			return err
 		}
-		observed = time.Unix(0, again.at)
+		attempt.Observed = again.at
+		attempt.Tried = append(attempt.Tried, again.at)
 	}
 	return errAgain // retryable
 }
 
 var errAgain = errors.New("the batch was begun at too many times")
 
-func (e *auditExporter) insertAsOf(ctx context.Context, b batch, observed time.Time) error {
-	w := e.ledger.writer()
-	stats, bad, err := b.encode(e, w, observed, func(block *audit.Encoded) error {
-		known, err := e.ledger.insert(ctx, block, w, observed.UnixNano())
+func (e *auditExporter) insertAsOf(ctx context.Context, b batch, attempt journal.Attempt) error {
+	attempt.Writer = e.ledger.writer()
+	stats, bad, err := b.encode(e, attempt.Writer, time.Unix(0, attempt.Observed), func(block *audit.Encoded) error {
+		known, err := e.ledger.insert(ctx, block, attempt)
 		if _, again := errors.AsType[*againError](err); !known && !again {
 			e.count(ctx, block, err)
 		}

@@ -172,11 +172,12 @@ type againError struct{ at int64 }
 func (*againError) Error() string { return "the batch was begun at another time" }
 
 // insert stores a block and appends its leaf.
-func (l *ledger) insert(ctx context.Context, b *audit.Encoded, w audit.Writer, observed int64) (known bool, err error) {
+func (l *ledger) insert(ctx context.Context, b *audit.Encoded, a journal.Attempt) (known bool, err error) {
 	if b.Seal == nil {
 		return false, l.store.sender.Insert(ctx, b)
 	}
-	step, at, err := l.journal.Begin(b, w, observed, time.Now().UnixNano())
+	a.Now = time.Now().UnixNano()
+	step, at, err := l.journal.Begin(b, &a)
 	switch {
 	case err != nil:
 		return false, err

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"time"
 	"unsafe"
@@ -63,7 +64,7 @@ type Encoded struct {
 	Rows    int
 	Native  []byte      // the block in the format Native, revision 0
 	Input   proto.Input // the same block for a native connection
-	Digest  [32]byte    // over content only: equal on every retry, whenever it was observed
+	Digest  [32]byte    // of a sealed block D, else over content only: equal whenever it was observed
 	Token   string      // for insert_deduplication_token
 	Seal    *Seal       // nil where nobody seals the table
 }
@@ -117,20 +118,21 @@ func (b *block[R]) finish() (*Encoded, error) {
 			return nil, err
 		}
 	}
-	h := sha256.New()
-	h.Write(b.buf.Buf[start:])
-	h.Write(b.raw)
 	e := &Encoded{Table: b.table, Rows: b.rows}
-	h.Sum(e.Digest[:0])
-	batch := e.Digest
-	e.Token = token(b.table, e.Digest)
 	if b.seals.writer.ID != "" {
 		e.Seal = b.seals.seal()
-		batch = e.Seal.Digest
-		e.Token = sealedToken(b.table, b.seals.writer, batch)
+		e.Seal.Hint = b.hint(start)
+		e.Digest = e.Seal.Digest
+		e.Token = sealedToken(b.table, b.seals.writer, e.Digest)
+	} else {
+		h := sha256.New()
+		h.Write(b.buf.Buf[start:])
+		h.Write(b.raw)
+		h.Sum(e.Digest[:0])
+		e.Token = token(b.table, e.Digest)
 	}
 	for i := range b.rows {
-		b.batchID.Append([16]byte(batch[:16]))
+		b.batchID.Append([16]byte(e.Digest[:16]))
 		b.rowIx.Append(uint32(i))
 	}
 	for i := range b.columns[b.hashed:] {
@@ -150,6 +152,16 @@ func (b *block[R]) finish() (*Encoded, error) {
 	}
 	e.Columns = "(" + names.String() + ")"
 	return e, nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// hint is equal for equal content, whenever it was observed, and nearly always
+// another for other content. Hashing the content in earnest would cost a tenth of
+// the encoding.
+func (b *block[R]) hint(start int) string {
+	sum := crc32.Update(crc32.Checksum(b.buf.Buf[start:], castagnoli), castagnoli, b.raw)
+	return fmt.Sprintf("%s/%d/%d/%08x", b.table, b.rows, len(b.buf.Buf)-start, sum)
 }
 
 func token(table string, digest [32]byte) string {

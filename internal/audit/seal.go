@@ -28,6 +28,9 @@ type Seal struct {
 	Digest       [32]byte // D, over every stored column but the coordinates
 	HashVersion  uint8
 	MinTS, MaxTS int64 // ns since 1970, of the table's own time
+	// Hint finds a batch that was encoded before as of another time. It proves
+	// nothing: only an equal Digest does.
+	Hint string
 }
 
 // netText appends the netstring of s: its length in bytes, a colon, s, a comma.

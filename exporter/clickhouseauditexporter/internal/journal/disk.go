@@ -61,6 +61,7 @@ type snapshot struct {
 type recentBatch struct {
 	Content  string `json:"content"`
 	Observed int64  `json:"observed"`
+	Digest   string `json:"digest"` // hex
 }
 
 func (j *Journal) takeSlot() error {
@@ -214,7 +215,11 @@ func (j *Journal) restore(s *snapshot) error {
 		}
 	}
 	for _, r := range s.Recent {
-		j.remember(r.Content, r.Observed)
+		sealed := sealedBatch{observed: r.Observed}
+		if n, err := hex.Decode(sealed.digest[:], []byte(r.Digest)); err != nil || n != len(sealed.digest) {
+			return fmt.Errorf("digest of a sealed batch: %q", r.Digest)
+		}
+		j.remember(r.Content, sealed)
 	}
 	j.writer.Epoch, j.ended, j.counters = s.Epoch, s.Ended, s.Count
 	return nil
@@ -317,7 +322,7 @@ func (j *Journal) compact() error {
 		s.Edge = append(s.Edge, hex.EncodeToString(h[:]))
 	}
 	for _, c := range j.order {
-		s.Recent = append(s.Recent, recentBatch{c, j.recent[c]})
+		s.Recent = append(s.Recent, recentBatch{c, j.recent[c].observed, fmt.Sprintf("%x", j.recent[c].digest)})
 	}
 	for _, p := range j.pending {
 		s.Pending = append(s.Pending, p)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +40,12 @@ type Pending struct {
 	digest   [32]byte // of Digest
 }
 
+// sealedBatch is how a batch was sealed.
+type sealedBatch struct {
+	observed int64
+	digest   [32]byte
+}
+
 // Options say where the journal is and what begins a log.
 type Options struct {
 	Directory string
@@ -66,7 +73,7 @@ type Journal struct {
 	writer   audit.Writer
 	tree     tlog.Tree
 	ended    bool // the last leaf is a stop
-	recent   map[string]int64
+	recent   map[string]sealedBatch
 	order    []string // of recent, the oldest first
 	pending  map[string]*Pending
 	unsent   []audit.SignedLeaf
@@ -76,7 +83,7 @@ type Journal struct {
 // Open takes the first journal of the directory that nobody holds, or makes one.
 // Several collectors may share a directory.
 func Open(opts Options, now time.Time) (*Journal, error) {
-	j := &Journal{opts: opts, recent: map[string]int64{}, pending: map[string]*Pending{}}
+	j := &Journal{opts: opts, recent: map[string]sealedBatch{}, pending: map[string]*Pending{}}
 	if err := j.open(now); err != nil {
 		if j.held != nil {
 			_ = j.held.Close()
@@ -162,52 +169,96 @@ const (
 	Foreign
 )
 
-// Begin makes known, on the disk, that the batch will be inserted. The time is
-// when its rows were observed, in ns since 1970, and of Again when they were to be.
-func (j *Journal) Begin(b *audit.Encoded, w audit.Writer, observed, now int64) (step Step, at int64, err error) {
+// Attempt is when and for whom a batch was encoded. Times are ns since 1970.
+type Attempt struct {
+	Writer   audit.Writer
+	Observed int64   // the time its rows bear
+	First    int64   // when it came
+	Tried    []int64 // times of Again so far
+	Now      int64
+}
+
+// Begin makes known, on the disk, that the batch will be inserted. With Again and
+// Foreign comes the time as of which it is to be encoded.
+func (j *Journal) Begin(b *audit.Encoded, a *Attempt) (step Step, at int64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.broken != nil {
 		return Insert, 0, j.broken
 	}
-	if w != j.writer {
-		return Foreign, observed, nil
+	if a.Writer != j.writer {
+		return Foreign, a.Observed, nil
 	}
-	content := contentOf(b)
-	if _, ok := j.recent[content]; ok {
+	name, known, p := j.find(b, a)
+	switch {
+	case known != nil && known.digest == b.Seal.Digest:
 		return Known, 0, nil
-	}
-	if p, ok := j.pending[content]; ok {
-		if p.digest != b.Seal.Digest {
-			return Again, p.Observed, nil
-		}
+	case known != nil:
+		return Again, known.observed, nil
+	case p != nil && p.digest == b.Seal.Digest:
 		p.busy++
-		return Insert, observed, nil
+		return Insert, a.Observed, nil
+	case p != nil:
+		return Again, p.Observed, nil
+	case name != b.Seal.Hint && a.Observed != a.First:
+		return Again, a.First, nil // something else has its hint: this one was never seen
 	}
 	if len(j.pending) >= maxPending {
 		return Insert, 0, fmt.Errorf("%d batches were begun and not sealed", maxPending)
 	}
-	p := &Pending{
-		Content: content, Observed: observed, Begun: now, Table: b.Table, Rows: uint32(b.Rows), Digest: hex.EncodeToString(b.Seal.Digest[:]),
+	p = &Pending{
+		Content: name, Observed: a.Observed, Begun: a.Now, Table: b.Table, Rows: uint32(b.Rows), Digest: hex.EncodeToString(b.Seal.Digest[:]),
 		Version: b.Seal.HashVersion, MinTS: b.Seal.MinTS, MaxTS: b.Seal.MaxTS, digest: b.Seal.Digest, busy: 1,
 	}
 	if err := j.write(&record{Pending: p}); err != nil {
 		return Insert, 0, err
 	}
-	j.pending[content] = p
-	return Insert, observed, nil
+	j.pending[name] = p
+	return Insert, a.Observed, nil
 }
 
-// contentOf names a batch whenever it is encoded: by table and content.
-func contentOf(b *audit.Encoded) string { return b.Table + "/" + hex.EncodeToString(b.Digest[:16]) }
+// find returns what is known of the batch and the name it has here: the hint, or
+// one of its own where the hint is that of something else. That is so where the
+// batch was encoded as of the other's time and is not the same.
+func (j *Journal) find(b *audit.Encoded, a *Attempt) (name string, known *sealedBatch, p *Pending) {
+	fits := func(digest [32]byte, observed int64) bool {
+		return digest == b.Seal.Digest || observed != a.Observed && !slices.Contains(a.Tried, observed)
+	}
+	for _, name = range names(b) {
+		s, sealed := j.recent[name]
+		p, begun := j.pending[name]
+		switch {
+		case sealed && fits(s.digest, s.observed):
+			return name, &s, nil
+		case begun && fits(p.digest, p.Observed):
+			return name, nil, p
+		case !sealed && !begun:
+			return name, nil, nil
+		}
+	}
+	return name, nil, nil
+}
+
+func names(b *audit.Encoded) [2]string {
+	return [2]string{b.Seal.Hint, b.Seal.Hint + "/" + hex.EncodeToString(b.Seal.Digest[:])}
+}
+
+// begun returns the batch that Begin told to insert.
+func (j *Journal) begun(b *audit.Encoded) *Pending {
+	for _, name := range names(b) {
+		if p, ok := j.pending[name]; ok && p.digest == b.Seal.Digest {
+			return p
+		}
+	}
+	return nil
+}
 
 // Commit appends the leaf of a batch that the store has.
 func (j *Journal) Commit(b *audit.Encoded, now time.Time) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	content := contentOf(b)
-	p, ok := j.pending[content]
-	if !ok {
+	p := j.begun(b)
+	if p == nil {
 		return nil // sealed by another push of the same batch
 	}
 	p.busy--
@@ -218,7 +269,7 @@ func (j *Journal) Commit(b *audit.Encoded, now time.Time) error {
 func (j *Journal) Fail(b *audit.Encoded) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if p, ok := j.pending[contentOf(b)]; ok {
+	if p := j.begun(b); p != nil {
 		p.busy--
 	}
 }
@@ -311,19 +362,19 @@ func (j *Journal) apply(leaf *tlog.Leaf, r *record) {
 	if r.Content == "" {
 		return
 	}
-	observed := int64(0)
+	sealed := sealedBatch{digest: leaf.Digest}
 	if p, ok := j.pending[r.Content]; ok {
-		observed = p.Observed
+		sealed.observed = p.Observed
 	}
 	delete(j.pending, r.Content)
-	j.remember(r.Content, observed)
+	j.remember(r.Content, sealed)
 }
 
-func (j *Journal) remember(content string, observed int64) {
+func (j *Journal) remember(content string, sealed sealedBatch) {
 	if _, ok := j.recent[content]; !ok {
 		j.order = append(j.order, content)
 	}
-	j.recent[content] = observed
+	j.recent[content] = sealed
 	if len(j.order) > maxRecent {
 		delete(j.recent, j.order[0])
 		j.order = j.order[1:]

@@ -22,7 +22,7 @@ var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // encoded is a batch of the content n, as of a time.
 func encoded(n, observed byte) *audit.Encoded {
-	return &audit.Encoded{Table: "actions", Rows: 3, Digest: [32]byte{n}, Seal: &audit.Seal{Digest: [32]byte{n, observed}, HashVersion: 1}}
+	return &audit.Encoded{Table: "actions", Rows: 3, Digest: [32]byte{n, observed}, Seal: &audit.Seal{Digest: [32]byte{n, observed}, HashVersion: 1, Hint: fmt.Sprint(n)}}
 }
 
 func openIn(t *testing.T, dir string) *Journal {
@@ -40,7 +40,7 @@ func TestSteps(t *testing.T) {
 	w := j.Writer()
 	step := func(b *audit.Encoded, observed int64, want Step, at int64) {
 		t.Helper()
-		got, when, err := j.Begin(b, w, observed, now.UnixNano())
+		got, when, err := j.Begin(b, &Attempt{Writer: w, Observed: observed, First: observed, Now: now.UnixNano()})
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 		if want == Again {
@@ -54,14 +54,15 @@ func TestSteps(t *testing.T) {
 	require.NoError(t, j.Commit(encoded(1, 1), now))
 	require.NoError(t, j.Commit(encoded(1, 1), now), "the other push of it")
 	assert.Equal(t, int64(2), j.Size(), "one leaf")
-	step(encoded(1, 3), 300, Known, 0)
+	step(encoded(1, 3), 300, Again, 100)
+	step(encoded(1, 1), 100, Known, 0)
 	step(encoded(2, 1), 100, Insert, 0)
 	j.Fail(encoded(2, 1))
 	require.Len(t, j.Unsettled(now.UnixNano()+1), 1)
 	assert.Empty(t, j.Unsettled(now.UnixNano()))
 	require.NoError(t, j.Settle(j.Unsettled(now.UnixNano() + 1)[0].Content, false, now))
 	step(encoded(2, 9), 900, Insert, 0) // forgotten
-	got, _, err := j.Begin(encoded(3, 1), audit.Writer{ID: w.ID, Epoch: 1}, 0, 0)
+	got, _, err := j.Begin(encoded(3, 1), &Attempt{Writer: audit.Writer{ID: w.ID, Epoch: 1}})
 	require.NoError(t, err)
 	assert.Equal(t, Foreign, got)
 
@@ -75,9 +76,45 @@ func TestSteps(t *testing.T) {
 	j = openIn(t, dir)
 	assert.Equal(t, w, j.Writer())
 	assert.False(t, j.Recovered)
-	step(encoded(1, 3), 300, Known, 0)
+	step(encoded(1, 3), 300, Again, 100)
+	step(encoded(1, 1), 100, Known, 0)
 	require.NoError(t, j.Restart(now))
 	assert.Greater(t, j.Writer().Epoch, w.Epoch)
+	require.NoError(t, j.Close())
+}
+
+// Batches with one hint are told apart by their digests, and none is taken for
+// another.
+func TestHintsThatCollide(t *testing.T) {
+	j := openIn(t, t.TempDir())
+	w := j.Writer()
+	other := encoded(1, 1)
+	asOf := map[int64]byte{100: 9, 200: 8} // its digest, as of two times
+	begin := func(b *audit.Encoded, at int64, tried ...int64) (Step, int64) {
+		if b == other {
+			b.Seal = &audit.Seal{Digest: [32]byte{asOf[at]}, Hint: "1"}
+		}
+		step, when, err := j.Begin(b, &Attempt{Writer: w, Observed: at, First: map[bool]int64{true: 200, false: 100}[b == other], Tried: tried, Now: now.UnixNano()})
+		require.NoError(t, err)
+		return step, when
+	}
+	step, _ := begin(encoded(1, 1), 100)
+	assert.Equal(t, Insert, step)
+	step, at := begin(other, 200)
+	assert.Equal(t, Again, step)
+	assert.Equal(t, int64(100), at)
+	step, at = begin(other, 100, 100) // as of that time it is still another
+	assert.Equal(t, Again, step)
+	assert.Equal(t, int64(200), at, "so it bears its own")
+	step, _ = begin(other, 200, 100, 200)
+	assert.Equal(t, Insert, step)
+	require.NoError(t, j.Commit(other, now))
+	require.NoError(t, j.Commit(encoded(1, 1), now))
+	assert.Equal(t, int64(3), j.Size())
+	step, _ = begin(other, 200, 100, 200)
+	assert.Equal(t, Known, step)
+	step, _ = begin(encoded(1, 1), 100)
+	assert.Equal(t, Known, step)
 	require.NoError(t, j.Close())
 }
 
@@ -96,7 +133,7 @@ func TestEveryTornLog(t *testing.T) {
 	note()
 	for i := range 40 {
 		b := encoded(byte(r.IntN(12)), byte(i))
-		step, _, err := j.Begin(b, w, int64(i), now.UnixNano())
+		step, _, err := j.Begin(b, &Attempt{Writer: w, Observed: int64(i), First: int64(i), Now: now.UnixNano()})
 		require.NoError(t, err)
 		if step == Insert {
 			if r.IntN(3) == 0 {
@@ -165,7 +202,7 @@ func TestFaults(t *testing.T) {
 	assert.ErrorContains(t, err, "must be the public key of the first")
 	j := openIn(t, t.TempDir())
 	require.NoError(t, j.wal.Close())
-	_, _, err = j.Begin(encoded(1, 1), j.Writer(), 0, 0)
+	_, _, err = j.Begin(encoded(1, 1), &Attempt{Writer: j.Writer()})
 	require.Error(t, err)
 	assert.Equal(t, int64(1), j.Size())
 	require.ErrorIs(t, j.Append(tlog.Heartbeat, nil, now), j.broken, "nothing more is written")
