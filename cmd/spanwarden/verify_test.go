@@ -24,7 +24,7 @@ import (
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 
-// run returns what the command line prints and its exit code.
+// runCode returns what the command line prints and its exit code.
 func runCode(t *testing.T, args ...string) (out string, code int) {
 	t.Helper()
 	old := exit
@@ -71,7 +71,7 @@ func newSealedStore(t *testing.T, dsn string) *sealedStore {
 	e := audit.NewEncoder(audit.Limits{}, audit.Content{})
 	w := audit.Writer{ID: "w1", Epoch: 1}
 	e.SealFor(w)
-	leaves := []tlog.Leaf{{Kind: tlog.Genesis}}
+	leaves := append(make([]tlog.Leaf, 0, 3), tlog.Leaf{Kind: tlog.Genesis})
 	_, err = e.Encode(threeSpans(), time.Now(), func(b *audit.Encoded) error {
 		leaves = append(leaves, tlog.Leaf{
 			Kind: tlog.Batch, Table: b.Table, Rows: uint32(b.Rows), Digest: b.Seal.Digest, HashVersion: b.Seal.HashVersion, MinTS: b.Seal.MinTS, MaxTS: b.Seal.MaxTS,
@@ -81,7 +81,7 @@ func newSealedStore(t *testing.T, dsn string) *sealedStore {
 	require.NoError(t, err)
 	leaves = append(leaves, tlog.Leaf{Kind: tlog.Stop})
 	var tree tlog.Tree
-	var signed []audit.SignedLeaf
+	signed := make([]audit.SignedLeaf, 0, len(leaves))
 	for i := range leaves {
 		l := leaves[i]
 		l.Writer, l.Epoch, l.Seq, l.SealedAt = w.ID, w.Epoch, uint64(i), time.Now().UnixMilli()

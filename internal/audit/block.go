@@ -25,7 +25,8 @@ type column[R any] struct {
 		Reset()
 	}
 	add func(r *R)
-	// seal appends the netstring of the value, as the row hash wants it.
+	// seal appends the netstring of the value, as the row hash wants it. There is none
+	// where low is set.
 	seal func(buf []byte, r *R) []byte
 	// low is set where the column is a LowCardinality of a field of R, which is at
 	// offset; then there is no add.
@@ -199,10 +200,7 @@ func lowCard[R any](name string, field func(*R) *string) column[R] {
 	if offset >= unsafe.Sizeof(*row) {
 		panic("column " + name + " does not point into its row") // a mistake in a list of columns
 	}
-	return column[R]{
-		name: name, data: c, low: c, offset: offset,
-		seal: func(buf []byte, r *R) []byte { return netText(buf, *(*string)(unsafe.Add(unsafe.Pointer(r), offset))) },
-	}
+	return column[R]{name: name, data: c, low: c, offset: offset}
 }
 
 // noText is a LowCardinality column that nothing fills yet.

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"unsafe"
 
 	"github.com/ClickHouse/ch-go/proto"
 )
@@ -166,10 +167,17 @@ const (
 
 const upperHex = "0123456789ABCDEF"
 
+// sealField is how a field of a row is hashed: by a call, or as the text at offset.
+// Half of all fields are of that kind.
+type sealField[R any] struct {
+	seal   func(buf []byte, r *R) []byte
+	offset uintptr
+}
+
 // sealer collects the hashes of a block's rows.
 type sealer[R any] struct {
 	writer       Writer
-	fields       []func(buf []byte, r *R) []byte
+	fields       []sealField[R]
 	time         func(r *R) int64
 	canonical    []byte // of one row, reused
 	hashes       []byte // H0 in upper-case hex, one after the other
@@ -181,8 +189,12 @@ func (s *sealer[R]) reset() { s.hashes = s.hashes[:0] }
 // add hashes a row.
 func (s *sealer[R]) add(r *R) {
 	buf := append(s.canonical[:0], rowPrefix)
-	for _, field := range s.fields {
-		buf = field(buf, r)
+	for i := range s.fields {
+		if f := &s.fields[i]; f.seal != nil {
+			buf = f.seal(buf, r)
+		} else {
+			buf = netText(buf, *(*string)(unsafe.Add(unsafe.Pointer(r), f.offset)))
+		}
 	}
 	s.canonical = buf
 	sum := sha256.Sum256(buf)
@@ -254,7 +266,12 @@ func newBlock[R any](table string, timeOf func(*R) int64, content, written []col
 	})
 	b.seals.time = timeOf
 	for i := range b.columns[:len(content)+len(written)] {
-		b.seals.fields = append(b.seals.fields, b.columns[i].seal)
+		c := &b.columns[i]
+		f := sealField[R]{seal: c.seal}
+		if c.low != nil {
+			f = sealField[R]{offset: c.offset}
+		}
+		b.seals.fields = append(b.seals.fields, f)
 	}
 	return b.ready()
 }

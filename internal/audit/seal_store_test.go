@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,7 @@ func hostileSpans(r *rand.Rand, n int) ptrace.Traces {
 	return td
 }
 
-func hostileLogs(r *rand.Rand, t *testing.T, n int) plog.Logs {
+func hostileLogs(t *testing.T, r *rand.Rand, n int) plog.Logs {
 	t.Helper()
 	ld := plog.NewLogs()
 	rl := ld.ResourceLogs().AppendEmpty()
@@ -164,7 +165,7 @@ func storeHostile(ctx context.Context, t *testing.T, sender *insert.Sender, seed
 	require.NoError(t, err)
 	l := audit.NewLogEncoder(audit.Limits{})
 	l.SealFor(writer)
-	_, err = l.Encode(hostileLogs(r, t, 60), observed, emit, func(*audit.RefusedLog) {})
+	_, err = l.Encode(hostileLogs(t, r, 60), observed, emit, func(*audit.RefusedLog) {})
 	require.NoError(t, err)
 	return want
 }
@@ -227,17 +228,17 @@ func slowDigests(t *testing.T, conn driver.Conn, table *audit.SealedTable) map[s
 		var id string
 		var ix uint32
 		values := make([]any, len(table.Fields))
-		into := []any{&id, &ix}
+		into := append(make([]any, 0, 2+len(values)), &id, &ix)
 		for i, f := range table.Fields {
 			values[i] = destination(t, f.Type)
 			into = append(into, values[i])
 		}
 		require.NoError(t, rows.Scan(into...))
-		var text []byte
+		text := []byte{0}
 		for _, v := range values {
 			text = append(text, net(plain(t, v))...)
 		}
-		sum := sha256.Sum256(append([]byte{0}, text...))
+		sum := sha256.Sum256(text)
 		require.Len(t, hashes[id], int(ix))
 		hashes[id] = append(hashes[id], strings.ToUpper(hex.EncodeToString(sum[:])))
 	}
@@ -299,12 +300,12 @@ func plain(t *testing.T, v any) string {
 		if *v == nil {
 			return ""
 		}
-		return fmt.Sprint(**v)
+		return strconv.FormatUint(**v, 10)
 	case **int64:
 		if *v == nil {
 			return ""
 		}
-		return fmt.Sprint(**v)
+		return strconv.FormatInt(**v, 10)
 	case **string: // a decimal
 		if *v == nil {
 			return ""
@@ -318,19 +319,19 @@ func plain(t *testing.T, v any) string {
 		}
 		return sign + digits
 	case *[]string:
-		text := ""
+		var text strings.Builder
 		for _, e := range *v {
-			text += net(e)
+			text.WriteString(net(e))
 		}
-		return text
+		return text.String()
 	case *map[string]string:
 		return plainMap(*v)
 	case *[]map[string]string:
-		text := ""
+		var text strings.Builder
 		for _, m := range *v {
-			text += net(plainMap(m))
+			text.WriteString(net(plainMap(m)))
 		}
-		return text
+		return text.String()
 	}
 	t.Fatalf("no text for %T", v)
 	return ""
@@ -352,14 +353,15 @@ func deref(v any) any {
 	return nil
 }
 
-func plainMap(m map[string]string) (text string) {
+func plainMap(m map[string]string) string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
+	var text strings.Builder
 	for _, k := range keys {
-		text += net(k) + net(m[k])
+		text.WriteString(net(k) + net(m[k]))
 	}
-	return text
+	return text.String()
 }

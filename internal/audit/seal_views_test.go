@@ -28,8 +28,9 @@ func TestRowHashViews(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, string(got), text, file)
 	}
-	var unions []string
-	for _, table := range SealedTables(1) {
+	tables := SealedTables(1)
+	unions := make([]string, 0, len(tables))
+	for _, table := range tables {
 		view := "row_hashes_" + table.Name
 		check(view, "-- creating view "+view+"\nCREATE OR REPLACE VIEW {db}."+view+"{on_cluster} AS\n"+
 			table.RowHashes("{db}."+table.Name+"{all}", "")+"\n")

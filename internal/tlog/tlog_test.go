@@ -58,7 +58,7 @@ func FuzzParseLeaf(f *testing.F) {
 // restored, and every leaf can be proven against every later size.
 func TestTreeAgainstTheWholeOne(t *testing.T) {
 	var tree Tree
-	var leaves []Hash
+	leaves := make([]Hash, 0, 70)
 	for n := range 70 {
 		whole, err := storedOf(leaves)
 		require.NoError(t, err)
@@ -124,11 +124,11 @@ func TestCheckpointIsBelievedByItsKeyOnly(t *testing.T) {
 
 func TestNetstrings(t *testing.T) {
 	want := []string{"", "1:a,", "\x00", strings.Repeat("x", 100)}
-	text := ""
+	var text strings.Builder
 	for _, v := range want {
-		text += Netstring(v)
+		text.WriteString(Netstring(v))
 	}
-	got, err := Netstrings(text)
+	got, err := Netstrings(text.String())
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
 	for _, bad := range []string{"1", "1:", "1:a", "01:a,", "-1:,", "9:a,", "1:ab,", "+1:a,"} {
@@ -140,11 +140,11 @@ func TestNetstrings(t *testing.T) {
 // sample is a proof of row 1 of leaf 4 of 6.
 func sample(t *testing.T, signer note.Signer) *Proof {
 	t.Helper()
-	var hashes []string
+	hashes := make([]string, 0, 3)
 	for i := range 3 {
 		hashes = append(hashes, RowHash([]string{fmt.Sprint("id", i), "\xff"}))
 	}
-	var leaves []Hash
+	leaves := make([]Hash, 0, 6)
 	var tree Tree
 	var ours Leaf
 	for i := range uint64(6) {

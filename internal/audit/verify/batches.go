@@ -241,11 +241,11 @@ func (v *verifier) unsealed(g group, s stored) {
 	case g.writer == "":
 		add(Tampered, "rows_unsealed", "were written by nobody who seals what he writes", s.rows)
 	case l == nil:
-		add(Tampered, "rows_unsealed", "name the log "+g.logID.String()+", which the store does not have", s.rows)
+		add(Tampered, "rows_unsealed", "name the log "+g.String()+", which the store does not have", s.rows)
 	case v.mayStillSeal(l, s):
 		add(Incomplete, "rows_in_flight", "are not sealed yet: their writer is at it, or crashed in between; its next start seals them", s.rows)
 	default:
-		add(Tampered, "rows_unsealed", "name a batch that "+g.logID.String()+" never sealed", s.rows)
+		add(Tampered, "rows_unsealed", "name a batch that "+g.String()+" never sealed", s.rows)
 	}
 }
 

@@ -152,7 +152,7 @@ func (v *verifier) checkCheckpoints(context.Context) error {
 // judge says what is wrong with a log where a claim about it is right.
 func (v *verifier) judge(c *claim) string {
 	l := v.logs[logID{c.Writer, c.Epoch}]
-	kind := ""
+	var kind string
 	switch {
 	case l == nil:
 		kind = "log_gone"

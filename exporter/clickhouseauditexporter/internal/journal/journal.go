@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -126,9 +127,7 @@ func (j *Journal) begin(now time.Time) error {
 		return err
 	}
 	detail := map[string]string{"vkey": j.Public}
-	for k, v := range j.opts.Detail {
-		detail[k] = v
-	}
+	maps.Copy(detail, j.opts.Detail)
 	return j.append(tlog.Leaf{Kind: tlog.Genesis, Detail: detail}, "", now)
 }
 
@@ -158,14 +157,14 @@ func (j *Journal) Size() int64 {
 type Step int
 
 const (
-	// Insert it and then call Commit or Fail.
+	// Insert means: insert it and then call Commit or Fail.
 	Insert Step = iota
-	// Known: it was inserted and sealed before.
+	// Known means that it was inserted and sealed before.
 	Known
-	// Again: it was begun before, and may be in the store as it was then. Encode
+	// Again means that it was begun before, and may be in the store as it was then. Encode
 	// it as of that time.
 	Again
-	// Foreign: it was encoded for another log. Encode it again.
+	// Foreign means that it was encoded for another log. Encode it again.
 	Foreign
 )
 

@@ -6,12 +6,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
 	sumnote "golang.org/x/mod/sumdb/note"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
@@ -22,7 +22,7 @@ var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // encoded is a batch of the content n, as of a time.
 func encoded(n, observed byte) *audit.Encoded {
-	return &audit.Encoded{Table: "actions", Rows: 3, Digest: [32]byte{n, observed}, Seal: &audit.Seal{Digest: [32]byte{n, observed}, HashVersion: 1, Hint: fmt.Sprint(n)}}
+	return &audit.Encoded{Table: "actions", Rows: 3, Digest: [32]byte{n, observed}, Seal: &audit.Seal{Digest: [32]byte{n, observed}, HashVersion: 1, Hint: strconv.Itoa(int(n))}}
 }
 
 func openIn(t *testing.T, dir string) *Journal {
