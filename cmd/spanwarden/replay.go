@@ -50,7 +50,7 @@ func (r *replayFlags) add(cmd *cobra.Command, since, warmUp string) {
 	storeFlag(cmd, &r.dsn)
 	f := cmd.Flags()
 	f.StringVar(&r.since, "since", since, "begin of the period: a time (RFC 3339) or how long ago, such as 12h or 7d")
-	f.StringVar(&r.until, "until", "0s", "end of the period, likewise; not in the future")
+	f.StringVar(&r.until, "until", "now", "end of the period, likewise, or now; not in the future")
 	f.StringVar(&r.warmUp, "warm-up", warmUp, "how long before the period the replay begins, so that there is a history")
 	f.StringVar(&r.config, "config", "configs/spanwarden.yaml", "the collector's configuration")
 	f.StringArrayVar(&r.set, "set", nil, "a setting laid over it, such as 'processors::cost::prices: prices.yaml' (repeatable)")
@@ -86,6 +86,9 @@ func (r *replayFlags) options(now time.Time) (o replay.Options, err error) {
 func moment(flag, text string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t.UTC(), nil
+	}
+	if text == "now" {
+		return now.UTC(), nil
 	}
 	d, err := span(flag, text)
 	if err != nil {
@@ -177,7 +180,7 @@ func (r *replayFlags) run(cmd *cobra.Command, more func(*replay.Options), done f
 func (*replayFlags) replay(ctx context.Context, store *replay.Store, rules *replay.Rules, o replay.Options) (*replay.Report, error) {
 	report, err := replay.Run(ctx, store, rules, o)
 	if errors.Is(err, replay.ErrNothing) {
-		return nil, fmt.Errorf("%w; look further back with --since, or see `spanwarden query run coverage`", err)
+		return nil, fmt.Errorf("%w; look further back with --since, or see `spanwarden query run agent-inventory`", err)
 	}
 	if err == nil && store.Unheld > 0 {
 		report.Notes = append(report.Notes, fmt.Sprintf("%d pieces of content have expired, or were erased: what depends on them was not evaluated", store.Unheld))

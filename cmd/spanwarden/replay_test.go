@@ -140,8 +140,10 @@ func TestReplayErrorsNameWhatIsWrong(t *testing.T) {
 		{[]string{"--config", "absent.yaml"}, []string{"absent.yaml"}},
 		{[]string{"--config", file("service: {pipelines: {traces: {processors: [batch]}}}")}, []string{"no traces pipeline has one of the processors", "baseline, boundary"}},
 		{[]string{"--config", file(pipelines)}, []string{"processors::cost", "not configured", "processors::baseline"}},
-		{[]string{"--config", file("processors: {cost: {price: x}, baseline: {session_ttl: 1ms}}\n" + pipelines)},
-			[]string{"processors::cost", "price", "session_ttl", "1ms"}},
+		{
+			[]string{"--config", file("processors: {cost: {price: x}, baseline: {session_ttl: 1ms}}\n" + pipelines)},
+			[]string{"processors::cost", "price", "session_ttl", "1ms"},
+		},
 		{[]string{"--config", file("processors: {cost: , baseline: }\n" + pipelines), "--pipeline", "traces/2"}, []string{`"traces/2"`, "there are: traces"}},
 	} {
 		_, _, err := say(t, append([]string{"replay", "--dsn", "http://127.0.0.1:1"}, test.args...)...)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -96,7 +97,7 @@ func (s *spanSpec) attributes(m pcommon.Map, session string, i int) {
 	if s.Args != nil {
 		args := map[string]string{}
 		for k, v := range s.Args {
-			args[k] = strings.ReplaceAll(v, "%d", fmt.Sprint(i))
+			args[k] = strings.ReplaceAll(v, "%d", strconv.Itoa(i))
 		}
 		raw, _ := json.Marshal(args)
 		m.PutStr("gen_ai.tool.call.arguments", string(raw))

@@ -48,7 +48,8 @@ type part struct {
 // pipeline names one of its traces pipelines; it may be "" where one alone has
 // governance processors. The error names every key and value that cannot work.
 func ReadConfig(ctx context.Context, file string, set []string, pipeline string, f *Factories) (*Rules, error) {
-	uris := []string{file}
+	uris := make([]string, 0, 1+len(set))
+	uris = append(uris, file)
 	for _, s := range set {
 		uris = append(uris, "yaml:"+s)
 	}

@@ -16,12 +16,11 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/spanwarden/spanwarden/internal/governance"
 )
@@ -158,11 +157,11 @@ func (p *pipeline) limits(ctx context.Context) map[string]int64 {
 }
 
 func labels(p *metricdata.DataPoint[int64]) string {
-	text := ""
+	var text strings.Builder
 	for _, kv := range p.Attributes.ToSlice() {
-		text += fmt.Sprintf("{%s=%s}", kv.Key, kv.Value.Emit())
+		fmt.Fprintf(&text, "{%s=%s}", kv.Key, kv.Value.String())
 	}
-	return text
+	return text.String()
 }
 
 // troubles is a log core that keeps errors, each text once.
@@ -189,12 +188,13 @@ func (t *troubles) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.Chec
 
 // Write implements zapcore.Core.
 func (t *troubles) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	text := e.Message
+	said := []string{e.Message}
 	for i := range fields {
 		if err, ok := fields[i].Interface.(error); ok {
-			text += ": " + err.Error()
+			said = append(said, err.Error())
 		}
 	}
+	text := strings.Join(said, ": ")
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, known := t.seen[text]; known || len(t.seen) < maxTroubles {

@@ -81,7 +81,7 @@ func Run(ctx context.Context, src Source, rules *Rules, o Options) (*Report, err
 	d := &player{o: &o, rules: rules, tally: t, total: total, from: from}
 	inBubble(func() { err = d.run(batches) })
 	cancel()
-	for range batches { //nolint:revive // the reader ends
+	for range batches { // until the reader has ended
 	}
 	if err == nil {
 		err = readErr

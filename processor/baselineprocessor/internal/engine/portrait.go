@@ -127,13 +127,13 @@ func (e *Engine) Portrait(tenant, project, agent string, tools []string) (p Port
 		if i == latency {
 			what = " of a model call" // tools have their own
 		}
-		p.Levels = append(p.Levels, e.levelOf(t, units[i].name+what, units[i].unit, &a.measures[i].calls, int(e.opt.Level.Warm), callsNeeded))
+		p.Levels = append(p.Levels, e.levelOf(t, units[i].name+what, units[i].unit, &a.measures[i].calls, int(e.opt.Level.Warm)))
 		p.Drift = append(p.Drift, driftOf(i, &a.measures[i]))
 	}
 	p.Levels = append(p.Levels,
-		e.levelOf(t, "calls in a session", "calls", &a.sessionCalls, enoughSessions, enoughSessions),
-		e.levelOf(t, "tokens of a session", "tokens", &a.sessionTokens, enoughSessions, enoughSessions),
-		e.levelOf(t, "cost of a session", "USD", &a.sessionCost, enoughSessions, enoughSessions))
+		e.levelOf(t, "calls in a session", "calls", &a.sessionCalls, enoughSessions),
+		e.levelOf(t, "tokens of a session", "tokens", &a.sessionTokens, enoughSessions),
+		e.levelOf(t, "cost of a session", "USD", &a.sessionCost, enoughSessions))
 	p.Rates = e.binRates(a.rates[:])
 	var parent *errorrate.Errors
 	if pr := e.keys.m[k.project]; pr != nil && pr.v.project != nil {
@@ -174,11 +174,11 @@ func (e *Engine) known(v *novelty.Values) Seen {
 	return Seen{Sessions: v.Sessions(), Distinct: d, Known: k, Open: v.Open()}
 }
 
-// callsNeeded is n0 of the maturity of a level of calls.
-const callsNeeded = 20
+// half is how many calls, or sessions, a maturity of one half takes.
+const half = enoughSessions
 
-func (e *Engine) levelOf(t *Tuning, name, unit string, c *level.Calls, needed int, n0 float64) Level {
-	l := Level{Name: name, Unit: unit, Seen: c.N(), Needed: needed, Maturity: float64(c.N()) / (float64(c.N()) + n0)}
+func (e *Engine) levelOf(t *Tuning, name, unit string, c *level.Calls, needed int) Level {
+	l := Level{Name: name, Unit: unit, Seen: c.N(), Needed: needed, Maturity: float64(c.N()) / (float64(c.N()) + half)}
 	if c.N() == 0 {
 		return l
 	}
@@ -219,7 +219,7 @@ func (e *Engine) shareOf(v, parent *errorrate.Errors) ErrorShare {
 func (e *Engine) toolPortrait(t *Tuning, name string, v *toolState, a *agentState) ToolPortrait {
 	p := ToolPortrait{
 		Name: name, Rates: e.binRates(v.rates[:]), Errors: e.shareOf(&v.errs, &a.errs), StreakSeen: v.streaks.N(),
-		Latency: e.levelOf(t, "duration of a call", "s", &v.latency, int(e.opt.Level.Warm), callsNeeded),
+		Latency: e.levelOf(t, "duration of a call", "s", &v.latency, int(e.opt.Level.Warm)),
 	}
 	p.Known, p.Sessions = a.tools.Trusted(e.opt.Novelty, uint32(e.opt.Key.Sum(name)))
 	if _, hi, known := usualStreak(v); known {
