@@ -188,7 +188,8 @@ func (s *sealer[R]) reset() { s.hashes = s.hashes[:0] }
 
 // add hashes a row.
 func (s *sealer[R]) add(r *R) {
-	buf := append(s.canonical[:0], rowPrefix)
+	buf := s.canonical[:0]
+	buf = append(buf, rowPrefix)
 	for i := range s.fields {
 		if f := &s.fields[i]; f.seal != nil {
 			buf = f.seal(buf, r)

@@ -234,7 +234,7 @@ func slowDigests(t *testing.T, conn driver.Conn, table *audit.SealedTable) map[s
 			into = append(into, values[i])
 		}
 		require.NoError(t, rows.Scan(into...))
-		text := []byte{0}
+		text := make([]byte, 1, 4096)
 		for _, v := range values {
 			text = append(text, net(plain(t, v))...)
 		}
