@@ -54,7 +54,7 @@ func ReadAnchors(dir string) ([]Anchor, error) {
 	return anchors, err
 }
 
-// readCheckpoints collects what others hold and says which roots are wanted.
+// readCheckpoints collects what others hold.
 func (v *verifier) readCheckpoints(ctx context.Context) error {
 	rows, err := v.conn.Query(ctx, "SELECT DISTINCT writer_id, writer_epoch, size, note FROM ledger_checkpoints"+v.suffix)
 	if err != nil {
@@ -74,7 +74,7 @@ func (v *verifier) readCheckpoints(ctx context.Context) error {
 			v.report.add(l.issue(Tampered, "checkpoint_edited", -1, "the checkpoint of %s at %d leaves is not what its row says", id, size))
 			continue
 		}
-		v.want(claim{Checkpoint: c, source: "ledger_checkpoints", signed: signed})
+		v.claims = append(v.claims, claim{Checkpoint: c, source: "ledger_checkpoints", signed: signed})
 		v.report.Checkpoints++
 	}
 	for _, a := range v.opts.Anchors {
@@ -83,11 +83,8 @@ func (v *verifier) readCheckpoints(ctx context.Context) error {
 			v.report.add(Issue{Result: CannotTell, Kind: "anchor_unreadable", Text: a.Source + ": " + err.Error()})
 			continue
 		}
-		v.want(claim{Checkpoint: c, source: a.Source, signed: a.Note, anchor: true})
+		v.claims = append(v.claims, claim{Checkpoint: c, source: a.Source, signed: a.Note, anchor: true})
 		v.report.Anchors++
-	}
-	for _, l := range v.sorted() {
-		v.readPeers(l)
 	}
 	return rows.Err()
 }
@@ -102,17 +99,8 @@ func (v *verifier) readPeers(l *log) {
 			if err != nil {
 				continue // what a writer signed itself and cannot be read accuses nobody
 			}
-			v.want(claim{Checkpoint: c, source: fmt.Sprintf("leaf %d of %s", l.leaves[i].seq, l.id), by: l, seq: int64(l.leaves[i].seq)})
+			v.claims = append(v.claims, claim{Checkpoint: c, source: fmt.Sprintf("leaf %d of %s", l.leaves[i].seq, l.id), by: l, seq: int64(l.leaves[i].seq)})
 			v.report.Peers++
-		}
-	}
-}
-
-func (v *verifier) want(c claim) {
-	v.claims = append(v.claims, c)
-	if l := v.logs[logID{c.Writer, c.Epoch}]; l != nil {
-		if _, ok := l.roots[c.Size]; !ok {
-			l.roots[c.Size] = noRoot
 		}
 	}
 }

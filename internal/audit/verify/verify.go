@@ -158,10 +158,11 @@ func Run(ctx context.Context, conn driver.Conn, opts Options) (*Report, error) {
 		opts.ChunkRows = 250_000
 	}
 	v := &verifier{opts: opts, conn: conn, report: &Report{At: opts.Now.UTC()}, logs: map[logID]*log{}}
-	// What is stored is read first and the leaves after it: rows without a leaf then
-	// have none. The digests come last, for the leaves that were read.
+	// What is stored is read first, then the checkpoints and then the leaves: rows
+	// without a leaf then have none, and leaves that a checkpoint counts are there. The
+	// digests come last, for the leaves that were read.
 	for _, step := range []func(context.Context) error{
-		v.readSuffix, v.readGroups, v.readLeaves, v.checkLogs, v.checkCheckpoints, v.checkBatches, v.checkUnsealed, v.readMutations,
+		v.readSuffix, v.readGroups, v.readCheckpoints, v.readLeaves, v.checkLogs, v.checkCheckpoints, v.checkBatches, v.checkUnsealed, v.readMutations,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
