@@ -14,7 +14,9 @@ import (
 // made is a source of so many actions of a hundred agents, spread over a week.
 type made struct{ n int }
 
-func (m made) Count(context.Context, time.Time, time.Time) (uint64, error) { return uint64(m.n), nil }
+func (m made) Count(_ context.Context, from, _ time.Time) (uint64, time.Time, error) {
+	return uint64(m.n), from, nil
+}
 
 func (m made) Read(_ context.Context, from, to time.Time, emit func([]*Row) error) error {
 	rows := make([]*Row, 0, bodyRows)
@@ -59,3 +61,5 @@ func BenchmarkReplay(b *testing.B) {
 		b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "MB-heap")
 	}
 }
+
+func (made) Known(context.Context, []string, func(*Found)) error { return nil }

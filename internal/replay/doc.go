@@ -10,7 +10,8 @@
 // bubble of [testing/synctest] in which time stands still while anything is being
 // done and then goes on to the next timer or the next action at once. So every
 // ticker ticks as often as it did live, whatever component it belongs to, and
-// a week takes seconds. See bubble.go for what that rests on.
+// a week takes seconds. See bubble.go for what that rests on. It begins at the
+// first action, or at the begin of the warm-up, whichever is later.
 //
 // # What a replay sees
 //

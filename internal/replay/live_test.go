@@ -216,6 +216,15 @@ func TestAReplayFindsWhatLiveFound(t *testing.T) {
 	require.Equal(t, report.OnRecord, report.Same)
 	require.Zero(t, report.New)
 	require.Zero(t, report.Gone)
+
+	// A period that ends earlier: what is on record later is still known by its id.
+	store := NewStore(conn)
+	n := 0
+	require.NoError(t, store.Known(t.Context(), []string{"nothing", report.Groups[0].Examples[0].ID}, func(f *Found) {
+		n++
+		require.Equal(t, report.Groups[0].Examples[0].ID, f.ID)
+	}))
+	require.Equal(t, 1, n)
 }
 
 type testWriter struct{ t *testing.T }

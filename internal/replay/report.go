@@ -121,6 +121,7 @@ func (r *Report) notes(t *tally, d *player) {
 	r.note(d.unbelievable, "%d actions end after the period or in no time that can be; they were replayed at its end")
 	r.note(d.decisions, "%d decisions were replayed as they were made, not asked again")
 	r.note(t.config, "%d findings of type config.changed, about this replay's own start, are left out on both sides")
+	r.note(t.elsewhere, "%d of the findings are on record at a time outside the period: their actions came late")
 	r.note(t.refused, "%d findings could not be read")
 	r.note(t.beyond, "%d findings beyond the limit of findings told apart are not compared")
 	for _, name := range slices.Sorted(maps.Keys(d.limits)) {

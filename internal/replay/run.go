@@ -36,9 +36,10 @@ type Options struct {
 
 // Source is where actions and findings are read: see Store.
 type Source interface {
-	Count(ctx context.Context, from, to time.Time) (uint64, error)
+	Count(ctx context.Context, from, to time.Time) (n uint64, first time.Time, err error)
 	Read(ctx context.Context, from, to time.Time, emit func([]*Row) error) error
 	Findings(ctx context.Context, from, to time.Time, take func(*Found)) error
+	Known(ctx context.Context, ids []string, take func(*Found)) error
 }
 
 // ErrNothing means that the store has no action of the period.
@@ -55,13 +56,14 @@ func Run(ctx context.Context, src Source, rules *Rules, o Options) (*Report, err
 		return nil, fmt.Errorf("the period is empty: it begins at %s and ends at %s", o.Since.Format(time.RFC3339), o.Until.Format(time.RFC3339))
 	}
 	from := o.Since.Add(-o.WarmUp)
-	total, err := src.Count(ctx, from, o.Until)
+	total, first, err := src.Count(ctx, from, o.Until)
 	if err != nil {
 		return nil, fmt.Errorf("counting the actions: %w", err)
 	}
 	if total == 0 {
 		return nil, fmt.Errorf("%w: %s to %s", ErrNothing, from.Format(time.RFC3339), o.Until.Format(time.RFC3339))
 	}
+	from = later(from, first) // nothing happens before
 	t := newTally(&o)
 	batches := make(chan []*Row, 1) // made outside the bubble: it waits and its clock stands
 	reading, cancel := context.WithCancel(ctx)
@@ -89,8 +91,13 @@ func Run(ctx context.Context, src Source, rules *Rules, o Options) (*Report, err
 	if err != nil {
 		return nil, err
 	}
-	err = src.Findings(ctx, o.Since, o.Until, t.recorded)
-	return t.report(d), err
+	if err := src.Findings(ctx, o.Since, o.Until, t.recorded); err != nil {
+		return nil, err
+	}
+	if err := src.Known(ctx, t.unrecorded(), t.recordedLater); err != nil {
+		return nil, err
+	}
+	return t.report(d), nil
 }
 
 // player feeds one replay. All of it but its making happens in the bubble.

@@ -73,13 +73,16 @@ func (s *Store) each(ctx context.Context, query string, args []any, take func(dr
 	return rows.Err()
 }
 
-// Count returns how many actions began in the period.
-func (s *Store) Count(ctx context.Context, from, to time.Time) (n uint64, err error) {
+// Count returns how many actions began in the period, and the hour of the first.
+func (s *Store) Count(ctx context.Context, from, to time.Time) (n uint64, first time.Time, err error) {
 	hours, err := s.hours(ctx, from, to)
 	for _, h := range hours {
 		n += h.n
 	}
-	return n, err
+	if len(hours) > 0 {
+		first = hours[0].at
+	}
+	return n, first, err
 }
 
 // Read gives emit all actions that began in [from, to), ordered by when they
@@ -259,11 +262,27 @@ type Found struct {
 
 // Findings gives take every finding that fired in [from, to), each once.
 func (s *Store) Findings(ctx context.Context, from, to time.Time, take func(*Found)) error {
+	return s.findings(ctx, "", s.args(from, to), take)
+}
+
+// Known gives take those of the findings that are on record, whenever they were
+// found: what time alone proves may be found long after what it is about.
+func (s *Store) Known(ctx context.Context, ids []string, take func(*Found)) error {
+	for part := range slices.Chunk(ids, bodyRows) {
+		args := append(s.args(time.Unix(1, 0), time.Unix(1<<33, 0)), clickhouse.Named("ids", part))
+		if err := s.findings(ctx, " AND finding_id IN (@ids)", args, take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) findings(ctx context.Context, more string, args []any, take func(*Found)) error {
 	err := s.each(ctx, `SELECT finding_id, any(toString(type)), argMax(toString(rule), ts), argMax(toString(agent_id), ts), argMax(toString(severity), ts),
     argMax(session_id, ts), any(key), argMax(trace_id, ts), argMax(message, ts), min(ts), max(ts)
 FROM ev_finding_events(period_start = @from, period_end = @to)
-WHERE state = 'firing' AND (@project = '' OR project_id = @project)
-GROUP BY tenant_id, finding_id`, s.args(from, to), func(r driver.Rows) error {
+WHERE state = 'firing' AND (@project = '' OR project_id = @project)`+more+`
+GROUP BY tenant_id, finding_id`, args, func(r driver.Rows) error {
 		var f Found
 		err := r.Scan(&f.ID, &f.Type, &f.Rule, &f.Agent, &f.Severity, &f.Session, &f.Key, &f.TraceID, &f.Message, &f.First, &f.Last)
 		if err == nil {

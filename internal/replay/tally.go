@@ -31,6 +31,8 @@ type tally struct {
 	beyond   uint64
 	config   uint64
 	refused  uint64
+	// elsewhere counts findings that are on record at another time.
+	elsewhere uint64
 }
 
 func newTally(o *Options) *tally {
@@ -101,6 +103,26 @@ func (t *tally) recorded(f *Found) {
 	c := *f
 	c.First, c.Last = c.First.UTC(), c.Last.UTC()
 	t.keep(t.record, &c)
+}
+
+// unrecorded returns the ids of what the replay found and the period has not on
+// record.
+func (t *tally) unrecorded() (ids []string) {
+	for id := range t.replayed {
+		if t.record[id] == nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// recordedLater takes a finding that is on record at a time outside the period.
+func (t *tally) recordedLater(f *Found) {
+	if t.record[f.ID] == nil {
+		t.elsewhere++
+	}
+	t.recorded(f)
 }
 
 // groupKey is what findings are counted by.
