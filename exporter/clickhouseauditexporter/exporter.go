@@ -96,7 +96,7 @@ func (e *auditExporter) start(ctx context.Context, host component.Host) error {
 
 func (e *auditExporter) attach(s *store) {
 	e.store = s
-	e.ledger = &ledger{cfg: e.cfg, store: s, logger: e.set.Logger, build: e.set.BuildInfo}
+	e.ledger = &ledger{cfg: e.cfg, store: s, logger: e.set.Logger, build: e.set.BuildInfo, tel: e.tel}
 }
 
 func (e *auditExporter) prepare(ctx context.Context) error {
@@ -265,6 +265,7 @@ func (e *auditExporter) sealed(ctx context.Context, b batch, stats *audit.Stats,
 	c.Written = c.Received - min(c.Received, c.Filtered+c.Refused)
 	e.ledger.count(c)
 	if err := e.ledger.flush(ctx); err != nil {
+		e.tel.ExporterClickhouseAuditLedgerFailures.Add(ctx, 1)
 		if verdictOf(err) == schemaGone {
 			e.store.forget()
 		}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/journal"
+	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
@@ -27,6 +28,7 @@ type ledger struct {
 	store  *store
 	logger *zap.Logger
 	build  component.BuildInfo
+	tel    *metadata.TelemetryBuilder
 
 	mu      sync.Mutex
 	journal *journal.Journal
@@ -212,6 +214,7 @@ func (l *ledger) flush(ctx context.Context) error {
 		}
 		last := &leaves[len(leaves)-1]
 		l.head = *last
+		l.tel.ExporterClickhouseAuditLeaves.Add(ctx, int64(len(leaves)))
 		if err := l.journal.Sent(audit.Writer{ID: last.Writer, Epoch: last.Epoch}, last.Seq+1); err != nil {
 			return err
 		}
@@ -303,6 +306,7 @@ func (l *ledger) run(ctx context.Context) {
 			return
 		case <-tick.C:
 			if err := l.beat(ctx, tlog.Heartbeat); err != nil && ctx.Err() == nil {
+				l.tel.ExporterClickhouseAuditLedgerFailures.Add(ctx, 1)
 				l.logger.Warn("The ledger could not be brought up to date. It is tried again.", zap.Error(err))
 			}
 		}

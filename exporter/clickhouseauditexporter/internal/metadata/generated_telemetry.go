@@ -23,16 +23,18 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                              metric.Meter
-	mu                                 sync.Mutex
-	registrations                      []metric.Registration
-	ExporterClickhouseAuditBytes       metric.Int64Counter
-	ExporterClickhouseAuditClamped     metric.Int64Counter
-	ExporterClickhouseAuditDeadLetters metric.Int64Counter
-	ExporterClickhouseAuditInserts     metric.Int64Counter
-	ExporterClickhouseAuditRows        metric.Int64Counter
-	ExporterClickhouseAuditSettleSpans metric.Int64Counter
-	ExporterClickhouseAuditTruncated   metric.Int64Counter
+	meter                                 metric.Meter
+	mu                                    sync.Mutex
+	registrations                         []metric.Registration
+	ExporterClickhouseAuditBytes          metric.Int64Counter
+	ExporterClickhouseAuditClamped        metric.Int64Counter
+	ExporterClickhouseAuditDeadLetters    metric.Int64Counter
+	ExporterClickhouseAuditInserts        metric.Int64Counter
+	ExporterClickhouseAuditLeaves         metric.Int64Counter
+	ExporterClickhouseAuditLedgerFailures metric.Int64Counter
+	ExporterClickhouseAuditRows           metric.Int64Counter
+	ExporterClickhouseAuditSettleSpans    metric.Int64Counter
+	ExporterClickhouseAuditTruncated      metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -86,6 +88,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_clickhouse_audit_inserts",
 		metric.WithDescription("Inserts by how they ended. One with result retry is tried again; what was rejected goes to the dead-letter file. [Alpha]"),
 		metric.WithUnit("{insert}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterClickhouseAuditLeaves, err = builder.meter.Int64Counter(
+		"otelcol_exporter_clickhouse_audit_leaves",
+		metric.WithDescription("Leaves of the tamper-evident log that the store acknowledged. [Alpha]"),
+		metric.WithUnit("{leaf}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterClickhouseAuditLedgerFailures, err = builder.meter.Int64Counter(
+		"otelcol_exporter_clickhouse_audit_ledger_failures",
+		metric.WithDescription("Times that a leaf, a heartbeat, a checkpoint or an anchor could not be written. All but anchors are tried again. [Alpha]"),
+		metric.WithUnit("{failure}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterClickhouseAuditRows, err = builder.meter.Int64Counter(

@@ -23,6 +23,8 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterClickhouseAuditClamped.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditDeadLetters.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditInserts.Add(context.Background(), 1)
+	tb.ExporterClickhouseAuditLeaves.Add(context.Background(), 1)
+	tb.ExporterClickhouseAuditLedgerFailures.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditRows.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditSettleSpans.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditTruncated.Add(context.Background(), 1)
@@ -36,6 +38,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterClickhouseAuditInserts(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterClickhouseAuditLeaves(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterClickhouseAuditLedgerFailures(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterClickhouseAuditRows(t, testTel,
