@@ -89,3 +89,32 @@ func BenchmarkVerifyMillion(b *testing.B) {
 	b.ReportMetric(float64(benchBatches*benchBatch)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 	require.NoError(b, conn.Close())
 }
+
+// BenchmarkPush is a batch of 10,000 spans on its way into the store, sealed and not.
+func BenchmarkPush(b *testing.B) {
+	s := storetest.Start(b)
+	for name, sealed := range map[string]bool{"sealed": true, "unsealed": false} {
+		b.Run(name, func(b *testing.B) {
+			cfg := createDefaultConfig().(*Config)
+			cfg.DSN, cfg.Database = configopaque.String(s.URL()), "push_"+name
+			cfg.DeadLetter.Directory, cfg.Integrity.Directory, cfg.Integrity.Enabled = b.TempDir(), b.TempDir(), sealed
+			exp, err := NewFactory().CreateTraces(b.Context(), exportertest.NewNopSettings(metadata.Type), cfg)
+			require.NoError(b, err)
+			require.NoError(b, exp.Start(b.Context(), componenttest.NewNopHost()))
+			instances.Lock()
+			e := instances.byConfig[cfg]
+			instances.Unlock()
+			require.NoError(b, e.prepare(b.Context()))
+			next := 0
+			for b.Loop() {
+				b.StopTimer()
+				td := modelCalls(next, benchBatch)
+				next += benchBatch
+				b.StartTimer()
+				require.NoError(b, e.pushTraces(b.Context(), td))
+			}
+			b.ReportMetric(float64(next)/b.Elapsed().Seconds(), "rows/s")
+			require.NoError(b, exp.Shutdown(b.Context()))
+		})
+	}
+}
