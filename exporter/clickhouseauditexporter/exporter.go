@@ -83,6 +83,11 @@ func (e *auditExporter) start(ctx context.Context, host component.Host) error {
 		}
 		e.host = host
 		e.attach(s)
+		if h := e.cfg.Integrity.Anchors.HTTP.Get(); h != nil {
+			if e.ledger.client, e.startErr = h.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings); e.startErr != nil {
+				return
+			}
+		}
 		background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		e.cancel = cancel
 		e.tasks.Go(func() {

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
@@ -248,8 +249,13 @@ func TestValidateNamesKeyAndValue(t *testing.T) {
 		`database: want letters`:                       func(c *Config) { c.Database = "a b" },
 		`compression: want one of none, gzip, zstd`:    func(c *Config) { c.Compression = "rar" },
 		`dead_letter::max_bytes: must be positive`:     func(c *Config) { c.DeadLetter.MaxBytes = 0 },
-		`limits::block_rows: must be between`:          func(c *Config) { c.Limits.BlockRows = 1 << 30 },
-		`content::secret: must have at least 16`:       func(c *Config) { c.Content.Enabled = true },
+		`integrity::directory: must not be`:            func(c *Config) { c.Integrity.Directory = "" },
+		`integrity::interval: must be at least 1s`:     func(c *Config) { c.Integrity.Interval = 1 },
+		`integrity::anchors::http::endpoint: want http`: func(c *Config) {
+			c.Integrity.Anchors.HTTP = configoptional.Some(confighttp.ClientConfig{Endpoint: "host:1"})
+		},
+		`limits::block_rows: must be between`:    func(c *Config) { c.Limits.BlockRows = 1 << 30 },
+		`content::secret: must have at least 16`: func(c *Config) { c.Content.Enabled = true },
 	} {
 		cfg := createDefaultConfig().(*Config)
 		require.NoError(t, confmap.Validate(cfg))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/config/configtls"
@@ -36,11 +37,19 @@ func createDefaultConfig() component.Config {
 		Compression:  insert.None,
 		DeadLetter:   DeadLetterConfig{Directory: "spanwarden-dead-letter", MaxBytes: 1 << 30},
 		Limits:       LimitsConfig{ValueBytes: 16 << 10, Attributes: 256, BlockRows: 100_000},
-		Integrity:    IntegrityConfig{Enabled: true, Directory: "spanwarden-integrity", Interval: time.Minute},
+		Integrity:    IntegrityConfig{Enabled: true, Directory: "spanwarden-integrity", Interval: time.Minute, Anchors: AnchorsConfig{HTTP: configoptional.Default(anchorClient())}},
 		Timeout:      exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
 		Retry:        retry,
 		Queue:        configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
 	}
+}
+
+// anchorClient does not wait for long: an anchor that is late is no reason to be
+// late with the next.
+func anchorClient() confighttp.ClientConfig {
+	client := confighttp.NewDefaultClientConfig()
+	client.Timeout = 10 * time.Second
+	return client
 }
 
 func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {

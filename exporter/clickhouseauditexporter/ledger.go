@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -29,6 +30,7 @@ type ledger struct {
 	logger *zap.Logger
 	build  component.BuildInfo
 	tel    *metadata.TelemetryBuilder
+	client *http.Client // of the HTTP anchor; nil where there is none
 
 	mu      sync.Mutex
 	journal *journal.Journal
@@ -277,15 +279,7 @@ func (l *ledger) checkpoint(ctx context.Context, now time.Time) error {
 		return err
 	}
 	row := audit.SignedCheckpoint{Checkpoint: c, TS: now.UnixMilli(), Note: signed}
-	var failed error
-	if dir := l.cfg.Integrity.Anchors.Directory; dir != "" {
-		file, err := anchorFile(dir, &c, signed, now)
-		row.AnchorKinds, row.AnchorURIs, row.AnchorErrors = []string{"directory"}, []string{file}, []string{""}
-		if err != nil {
-			failed = fmt.Errorf("anchoring in %s: %w", dir, err)
-			row.AnchorErrors[0] = err.Error()
-		}
-	}
+	failed := l.anchor(ctx, &row, now)
 	block, err := audit.EncodeCheckpoints([]audit.SignedCheckpoint{row})
 	if err != nil {
 		return err
@@ -328,6 +322,9 @@ func (l *ledger) close(ctx context.Context) error {
 	defer cancel()
 	if err := l.beat(ctx, tlog.Stop); err != nil {
 		l.logger.Warn("The end of the ledger did not reach the store. The next start brings it.", zap.Error(err))
+	}
+	if l.client != nil {
+		l.client.CloseIdleConnections()
 	}
 	return errors.Join(l.journal.Close(), l.conn.Close())
 }
