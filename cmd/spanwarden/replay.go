@@ -126,6 +126,9 @@ baseline processors of a configuration over them, with the governance extension 
 under the clock of the actions. It prints what that finds beside what is on record: same (by id), alike (same type and key,
 another id), new and gone. Nothing live is touched and nothing is written.
 
+Environment variables in the configuration are those of this process: set SPANWARDEN_BUDGETS, SPANWARDEN_REGISTRY and SPANWARDEN_PRICES
+as the collector has them, or to the files that you want to try.
+
 The replay begins --warm-up earlier, so that baselines and budgets have a history. What the store does not hold cannot
 be judged: see the notes at the end of each report, and internal/replay/doc.go.`,
 		Example: `  spanwarden replay --since 7d --config configs/spanwarden.yaml
