@@ -120,6 +120,22 @@ func TestJournalThatWasSetBack(t *testing.T) {
 	assert.Len(t, report.Logs, 2)
 }
 
+// A store that has nothing of the log is another one: what was sealed for the first
+// is stored in it all the same, under a log of its own.
+func TestJournalOfAnotherStore(t *testing.T) {
+	s := storetest.Start(t)
+	dir := t.TempDir()
+	for _, database := range []string{"first", "second"} {
+		c := collectorOf(t, s, database, dir, "")
+		require.NoError(t, c.ConsumeTraces(t.Context(), calls(0, 5)))
+		require.NoError(t, c.Shutdown(t.Context()))
+		sc := &scene{realStore: &realStore{T: t, cfg: realConfig(t, s, database)}, keys: publicKey(t, dir)}
+		report := sc.verify(time.Hour, false)
+		assert.Equal(t, verify.OK, report.Result, report.Issues)
+		assert.Equal(t, uint64(5), report.Rows, database)
+	}
+}
+
 // Without a place for its journal the exporter takes nothing: rows without a seal
 // would be called forged.
 func TestNoPlaceForTheJournal(t *testing.T) {

@@ -68,8 +68,12 @@ func (l *ledger) prepare(ctx context.Context) error {
 	if err := l.meet(ctx); err != nil {
 		return fmt.Errorf("bringing journal and store together: %w", err)
 	}
+	// Rows of a log whose first leaf is not in the store would be called forged.
+	if err := l.flush(ctx); err != nil {
+		return err
+	}
 	l.ready = true
-	return l.flush(ctx)
+	return nil
 }
 
 func (l *ledger) open() error {
@@ -116,13 +120,23 @@ func (l *ledger) meet(ctx context.Context) error {
 			zap.String("writer", w.ID), zap.Uint64("store", next), zap.Int64("journal", l.journal.Size()))
 		return l.journal.Restart(time.Now())
 	}
+	if next == 0 && l.journal.Acknowledged() > 0 {
+		l.logger.Warn("The store has nothing of this collector's ledger: it is another store, or it was emptied. A new log begins.",
+			zap.String("writer", w.ID), zap.Int64("journal", l.journal.Size()))
+		return l.journal.Restart(time.Now())
+	}
 	if err := l.settle(ctx, time.Now(), false); err != nil {
 		return err
 	}
 	if !l.journal.Recovered {
 		return nil
 	}
-	return l.journal.Append(tlog.Recover, map[string]string{"open": strconv.Itoa(len(l.journal.Unsettled(time.Now().UnixNano())))}, time.Now())
+	open := strconv.Itoa(len(l.journal.Unsettled(time.Now().UnixNano())))
+	if err := l.journal.Append(tlog.Recover, map[string]string{"open": open}, time.Now()); err != nil {
+		return err
+	}
+	l.journal.Recovered = false // that is said now
+	return nil
 }
 
 // settle seals what was inserted although nobody heard of it. What is not there is

@@ -131,8 +131,9 @@ func (j *Journal) begin(now time.Time) error {
 	return j.append(tlog.Leaf{Kind: tlog.Genesis, Detail: detail}, "", now)
 }
 
-// Restart begins a new log, because the store has more of this one than the disk:
-// the disk was set back, and going on would write two histories.
+// Restart begins a new log. It is for a store that has more of this one than the
+// disk, which was set back: going on would write two histories. And it is for a
+// store that has nothing of it: what was sealed for another store is not in this.
 func (j *Journal) Restart(now time.Time) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -151,6 +152,13 @@ func (j *Journal) Size() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.tree.Size()
+}
+
+// Acknowledged is the number of leaves that the store has confirmed.
+func (j *Journal) Acknowledged() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.tree.Size() - int64(len(j.unsent))
 }
 
 // Step is what is to be done about a batch.
