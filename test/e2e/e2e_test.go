@@ -169,17 +169,20 @@ func TestCollectorKilledWithFullQueue(t *testing.T) {
 // What no store will ever take is kept in the dead-letter file and does not hold
 // up what comes after it: here the schema was broken by hand.
 func TestDeadLetter(t *testing.T) {
-	st := newStack(t, "exporters::clickhouse_audit::create_schema: false")
+	st := newStack(t)
 	within(t, st.Start)
 	conn := open(t, st)
-	require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE spanwarden.actions (ts DateTime64(9)) ENGINE = MergeTree ORDER BY ts"))
 	send(t, st, 1, 7)
+	requireStored(t, st, 7)
+	require.NoError(t, conn.Exec(t.Context(), "DROP TABLE spanwarden.actions"))
+	require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE spanwarden.actions (ts DateTime64(9)) ENGINE = MergeTree ORDER BY ts"))
+	require.NoError(t, st.Send(t.Context(), request(t, 1, 7)))
 	require.Eventually(t, func() bool {
 		n := 0
 		for _, file := range deadLetters(t, st) {
 			raw, err := os.ReadFile(file)
 			require.NoError(t, err)
-			n += bytes.Count(raw, []byte(hex.EncodeToString([]byte{0, 0, 0, 0, 0, 0, 0, 1})))
+			n += bytes.Count(raw, []byte(hex.EncodeToString([]byte{1, 0, 0, 0, 0, 0, 0, 1})))
 		}
 		return n > 0
 	}, time.Minute, 100*time.Millisecond)
