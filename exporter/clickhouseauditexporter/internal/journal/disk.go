@@ -3,7 +3,6 @@ package journal
 import (
 	"bufio"
 	"bytes"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -11,11 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
-	"strings"
-
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/tlog"
@@ -81,96 +76,6 @@ func (j *Journal) takeSlot() error {
 		_ = f.Close() // somebody else's
 	}
 	return fmt.Errorf("%d collectors use it already", maxSlots)
-}
-
-func (j *Journal) loadKey() error {
-	file := j.opts.KeyFile
-	if file == "" {
-		file = filepath.Join(j.opts.Directory, fileKey)
-	}
-	raw, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := j.makeKey(file); err != nil {
-			return fmt.Errorf("making a key: %w", err)
-		}
-		raw, err = os.ReadFile(file)
-	}
-	if err != nil {
-		return fmt.Errorf("reading the key: %w", err)
-	}
-	private, public, _ := strings.Cut(strings.TrimSpace(string(raw)), "\n")
-	j.signer, err = note.NewSigner(private)
-	if err != nil {
-		return fmt.Errorf("key file %s: %w", file, err)
-	}
-	keys, err := tlog.Keys(public)
-	if err != nil || len(keys) != 1 || keys[0].KeyHash() != j.signer.KeyHash() || keys[0].Name() != j.signer.Name() {
-		return fmt.Errorf("key file %s: the second line must be the public key of the first", file)
-	}
-	j.Public = strings.TrimSpace(public)
-	return nil
-}
-
-// makeKey writes the file as a whole or not at all; another collector may do the
-// same at this moment, and the first one counts.
-func (j *Journal) makeKey(file string) error {
-	private, public, err := tlog.NewKey(nameOf(j.opts.Host))
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	made := file + "." + strconv.Itoa(os.Getpid()) + "." + suffix()
-	if err := writeFile(made, []byte(private+"\n"+public+"\n")); err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(made) }()
-	if err := os.Link(made, file); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
-		return err
-	}
-	j.NewKey = true
-	if err := writeFile(file+".pub", []byte(public+"\n")); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(file))
-}
-
-func (j *Journal) loadName() (string, error) {
-	file := filepath.Join(j.dir, fileName)
-	raw, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		raw = []byte(nameOf(j.opts.Host))
-		err = writeFile(file, raw)
-	}
-	if err != nil {
-		return "", err
-	}
-	name := strings.TrimSpace(string(raw))
-	if !tlog.ValidName(name) {
-		return "", fmt.Errorf("%s: %q is no name of a writer", file, name)
-	}
-	return name, nil
-}
-
-var notInName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
-
-// nameOf is unlike any other: two writers must never share a name.
-func nameOf(host string) string {
-	host = strings.Trim(notInName.ReplaceAllString(host, "-"), "-._")
-	if host == "" {
-		host = "collector"
-	}
-	return host[:min(len(host), 64)] + "-" + suffix()
-}
-
-func suffix() string {
-	var b [6]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }
 
 // load reads the snapshot and what happened since. A snapshot that is not there
