@@ -209,7 +209,9 @@ func (r *Rate) close(p *Params, count uint32, flags uint8) {
 	a := weight * max(stats.Forget(p.HalfLife), 1/float64(r.n+1))
 	d := y - r.mean
 	if r.n > 20 {
-		most := p.Clip * math.Sqrt(r.variance+r.mean)
+		// So few as are never judged teach in full: otherwise an agent that is idle
+		// between its runs would never learn that it runs.
+		most := max(p.Clip*math.Sqrt(r.variance+r.mean), float64(p.FloorCount))
 		d = min(most, max(-most, d))
 	}
 	r.mean = max(0, r.mean+a*d)

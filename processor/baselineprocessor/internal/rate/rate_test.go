@@ -126,6 +126,29 @@ func TestPause(t *testing.T) {
 	assert.Greater(t, k.Mean(), .7*before)
 }
 
+// An agent that a timer starts makes a few calls at once and then none for hours:
+// that is its normal, and ten times as many are not.
+func TestCalledByTimer(t *testing.T) {
+	p := Defaults()
+	r := rand.New(rand.NewPCG(9, 4))
+	for name, bins := range map[string]int64{"10s": 1080, "1m": 180, "1h": 3} {
+		t.Run(name, func(t *testing.T) {
+			var k Rate
+			fired, bin := 0, int64(0)
+			for run := range 100 {
+				v, _ := k.Add(&p, bin, 5+uint32(r.IntN(6)), nil)
+				if v.Fired && run >= 20 {
+					fired++
+				}
+				bin += bins
+			}
+			assert.Zero(t, fired)
+			v, _ := k.Add(&p, bin, 100, nil)
+			assert.True(t, v.Fired)
+		})
+	}
+}
+
 // A key without history is held against its parent, from ten times on.
 func TestParent(t *testing.T) {
 	p := Defaults()
