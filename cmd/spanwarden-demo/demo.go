@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -33,6 +35,9 @@ func demo(ctx context.Context, s *settings, corpus string) error {
 		return err
 	}
 	err = runDemo(ctx, st, recordings.Scenarios)
+	if err == nil {
+		err = verifyStore(ctx, st, s.bin)
+	}
 	if stopped := st.Stop(); err == nil {
 		err = stopped
 	}
@@ -76,6 +81,19 @@ func runDemo(ctx context.Context, st *stack.Stack, scenarios []conformance.Scena
 		}
 	}
 	return tellStories(ctx, st, conn)
+}
+
+// verifyStore runs the command that an auditor runs.
+func verifyStore(ctx context.Context, st *stack.Stack, bin string) error {
+	args := []string{"verify", "--dsn", st.DSN(), "--key", filepath.Join(st.State(), "integrity"), "--key", filepath.Join(st.State(), "stories", "integrity")}
+	command := filepath.Join(bin, "spanwarden")
+	fmt.Printf("\n=== Was anything changed since? %s %s\n\n", command, strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, command, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the audit store is not as it was signed (a store of a version that signed nothing: remove %s): %w", st.State(), err)
+	}
+	return nil
 }
 
 // progress counts on one line of a terminal, and tells a log only the end.
