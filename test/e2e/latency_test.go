@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	client "github.com/spanwarden/spanwarden/client/spanwarden"
 	"github.com/spanwarden/spanwarden/internal/stack"
 )
 
@@ -76,6 +77,36 @@ func BenchmarkAlertLatency(b *testing.B) {
 	b.ReportMetric(float64(all[len(all)/2].Milliseconds()), "p50-ms")
 	b.ReportMetric(float64(all[len(all)*99/100].Milliseconds()), "p99-ms")
 	b.ReportMetric(float64(len(all)), "alerts")
+}
+
+// BenchmarkHaltLatency measures from the moment at which a batch with the span that
+// crosses a budget is sent to OTLP to the first decision that refuses its session.
+// The agent asks without a pause meanwhile.
+func BenchmarkHaltLatency(b *testing.B) {
+	st := benchStack(b)
+	var all []time.Duration
+	for b.Loop() {
+		n := len(all)
+		session := fmt.Sprintf("halted-%d-%d", n, b.N)
+		body := benchBatch(b, n, 100, session)
+		asker := &client.Client{Base: st.Decision(), Agent: "researcher"}
+		sent := make(chan error, 1)
+		began := time.Now()
+		go func() { sent <- st.Send(b.Context(), body) }()
+		for effect := ""; effect != "halt"; {
+			require.Less(b, time.Since(began), 10*time.Second, "refused at last")
+			d, err := asker.May(b.Context(), client.Action{
+				Tool: "search", Session: session, Arguments: map[string]any{}, PrincipalType: "user", PrincipalID: "alice@acme.example",
+			})
+			require.NoError(b, err)
+			effect = d.Effect
+		}
+		all = append(all, time.Since(began))
+		require.NoError(b, <-sent)
+	}
+	slices.Sort(all)
+	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
 }
 
 func benchStack(b *testing.B) *stack.Stack {
