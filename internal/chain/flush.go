@@ -45,7 +45,7 @@ func (e *Engine) Flush(now int64) []Event {
 		e.forget(g)
 	}
 	out := e.pending
-	e.pending = nil
+	e.pending = make([]Event, 0, len(out))
 	return out
 }
 
