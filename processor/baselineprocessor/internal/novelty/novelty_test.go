@@ -206,7 +206,8 @@ func FuzzCall(f *testing.F) {
 		back.Describe(r, p)
 		backEver.Describe(r, p)
 		require.False(t, r.Bad())
-		require.Equal(t, v, back.Call(key, p, arguments, 1, &Ever{}, look), "restored, it judges alike")
+		again := s.Call(key, p, arguments, 1, &Ever{}, look) // not always as the first: a place is new once
+		require.Equal(t, again, back.Call(key, p, arguments, 1, &Ever{}, look), "restored, it judges alike")
 		require.Equal(t, ever, backEver)
 	})
 }
