@@ -17,7 +17,7 @@ func newChainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "chain",
 		Aliases: []string{"chains"},
-		Short:   "Delegation chains: run test vectors",
+		Short:   "Delegation chains: show one as an auditor needs it, run test vectors",
 	}
 	cmd.AddCommand(newChainTestCommand(), newChainShowCommand())
 	return cmd
