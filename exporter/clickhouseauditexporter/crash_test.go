@@ -12,9 +12,9 @@ import (
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/journal"
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/journal"
 	"github.com/spanwarden/spanwarden/internal/audit/verify"
 	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
 )

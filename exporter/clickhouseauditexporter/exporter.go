@@ -16,9 +16,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/journal"
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/journal"
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 

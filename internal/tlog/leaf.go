@@ -15,14 +15,48 @@ import (
 // Hash is a hash of the tree.
 type Hash = tlog.Hash
 
-// The kinds of leaves.
+// The kinds of leaves, and the keys that Detail has for each. Keys that may be
+// missing are in brackets; a number ends keys of which there are several.
 const (
-	Genesis   = "genesis"   // begins a log
-	Batch     = "batch"     // rows of one insert
-	Heartbeat = "heartbeat" // the writer lives, and what it saw since the last one
-	Recover   = "recover"   // the writer started again with its state
-	Stop      = "stop"      // the writer ended in order
+	// Genesis begins a log: vkey (the public key), retention and retention_days (0 is
+	// for ever), [build], [interval_ms] between heartbeats, [role] "operator" where
+	// people write it.
+	Genesis = "genesis"
+	// Batch is rows of one insert. Detail is empty.
+	Batch = "batch"
+	// Heartbeat means that the writer lives, and what it saw since the last leaf with
+	// counters: [peer_N], the newest checkpoint of every other writer.
+	Heartbeat = "heartbeat"
+	// Recover means that the writer started again with its state: open (batches whose
+	// fate is not known yet).
+	Recover = "recover"
+	// Stop means that the writer ended in order: [peer_N].
+	Stop = "stop"
+	// Void means that something was taken and never will be in the store: reason,
+	// [error], [dead_letter] (the file that has it). Counters.Refused says how much.
+	Void = "void"
+	// RetentionDrop comes before a partition is dropped because its time is over: drop
+	// (an id), table, partition, rows, min_ts and max_ts (ns since 1970), policy,
+	// policy_days, hold ("0"), by, [reason], and log_N "writer/epoch first last batches rows"
+	// of every log that has rows in it (first and last are leaves). split_N "writer/epoch
+	// seq rows digest" is what stays of a batch that has rows elsewhere, too.
+	RetentionDrop = "retention_drop"
+	// ConfigChange means that the writer goes on with other settings: config_digest,
+	// and those keys of Genesis that are different from now on.
+	ConfigChange = "config_change"
+	// KeyRotation is the last leaf that the old key signs: vkey (the public key that
+	// signs all that follow), old_vkey.
+	KeyRotation = "key_rotation"
 )
+
+// KnownKind tells whether this program knows what a leaf of the kind says.
+func KnownKind(kind string) bool {
+	switch kind {
+	case Genesis, Batch, Heartbeat, Recover, Stop, Void, RetentionDrop, ConfigChange, KeyRotation:
+		return true
+	}
+	return false
+}
 
 // Leaf is one entry of a log. Fields that a kind does not use are zero.
 type Leaf struct {

@@ -87,6 +87,9 @@ func (v *verifier) addLeaf(id logID, e *entry, rest string) {
 	seq := int64(e.seq)
 	var err error
 	e.leaf, err = tlog.ParseLeaf(e.text)
+	if err == nil && !tlog.KnownKind(e.leaf.Kind) {
+		v.report.add(l.issue(CannotTell, "unknown_kind", seq, "this program does not know what a leaf of the kind %q says", e.leaf.Kind))
+	}
 	switch {
 	case err != nil:
 		v.report.add(l.issue(Tampered, "leaf_edited", seq, "leaf %d cannot be read: %v", seq, err))
