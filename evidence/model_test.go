@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanwarden/spanwarden/evidence/sqlfile"
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/audit/insert"
@@ -111,7 +112,7 @@ func findings(t *testing.T, random *rand.Rand, conn driver.Conn, sender *insert.
 	const text = "concat(state, ' ', cause, ' ', toString(open), ' ', toString(fired), ' ', acknowledged_by, ' ', closed_by)"
 	for second := range int64(seconds + 1) {
 		end := epoch.Add(time.Duration(second) * time.Second)
-		got := ask(t, conn, fmt.Sprintf("SELECT finding_id, %s FROM ev_findings(period_start='2000-01-01', period_end='%s')", text, end.Format(clock)))
+		got := ask(t, conn, fmt.Sprintf("SELECT finding_id, %s FROM ev_findings(period_start='2000-01-01', period_end='%s')", text, end.Format(sqlfile.Clock)))
 		want := map[string]string{}
 		for _, e := range events {
 			if e.TS < end.UnixNano() {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/spanwarden/spanwarden/evidence/sqlfile"
 )
 
 //go:embed *.sql
@@ -32,19 +34,7 @@ type Query struct {
 }
 
 // Param is a parameter of a query, {name:type} in its SQL.
-type Param struct {
-	Name, Type string
-	// Default is what Bind takes where none is given, if HasDefault.
-	Default    string
-	HasDefault bool
-	Doc        string
-}
-
-// The period that a query covers, where its SQL names it.
-var period = []Param{
-	{Name: "period_start", Type: "DateTime64(3,'UTC')", Default: "now-30d", HasDefault: true, Doc: "beginning of the period"},
-	{Name: "period_end", Type: "DateTime64(3,'UTC')", Default: "now", HasDefault: true, Doc: "end of the period, not part of it"},
-}
+type Param = sqlfile.Param
 
 // List returns all queries, sorted by id.
 func List() ([]Query, error) { return read(files) }
@@ -100,76 +90,33 @@ func Parse(id, text string) (Query, error) {
 	fault := func(line int, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("line %d: %w", line, fmt.Errorf(format, args...)))
 	}
-	head, sql := header(text)
+	head, sql := sqlfile.Header(text)
 	q.SQL = sql
 	for _, l := range head {
-		switch l.key {
+		switch l.Key {
 		case "id":
-			q.ID = l.value
+			q.ID = l.Value
 		case "question":
-			q.Question = l.value
+			q.Question = l.Value
 		case "controls":
-			q.Controls = strings.Fields(l.value)
+			q.Controls = strings.Fields(l.Value)
 		case "empty":
-			q.Empty = l.value
+			q.Empty = l.Value
 		case "param":
-			p, err := parseParam(l.value)
+			p, err := sqlfile.ParseParam(l.Value)
 			if err != nil {
-				fault(l.line, "param: %w", err)
-			} else if slices.ContainsFunc(q.Params, func(o Param) bool { return o.Name == p.Name }) {
-				fault(l.line, "param: %s is there already", p.Name)
+				fault(l.Number, "param: %w", err)
+			} else if sqlfile.Has(q.Params, p.Name) {
+				fault(l.Number, "param: %s is there already", p.Name)
 			}
 			q.Params = append(q.Params, p)
 		default:
-			fault(l.line, "%q is none of id, question, controls, param, empty", l.key)
+			fault(l.Number, "%q is none of id, question, controls, param, empty", l.Key)
 		}
 	}
 	errs = append(errs, q.check(id)...)
 	return q, errors.Join(errs...)
 }
-
-type headerLine struct {
-	line       int
-	key, value string
-}
-
-// header parts the comment at the top from the statement.
-func header(text string) (head []headerLine, sql string) {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		comment, ok := strings.CutPrefix(line, "--")
-		if !ok {
-			return head, strings.TrimSpace(strings.Join(lines[i:], "\n"))
-		}
-		if strings.HasPrefix(comment, "  ") && len(head) > 0 {
-			head[len(head)-1].value += " " + strings.TrimSpace(comment)
-			continue
-		}
-		key, value, _ := strings.Cut(strings.TrimSpace(comment), ":")
-		head = append(head, headerLine{i + 1, key, strings.TrimSpace(value)})
-	}
-	return head, ""
-}
-
-// paramLine is "name Type = default # what it is"; without a default it is
-// required.
-var paramLine = regexp.MustCompile(`^([a-z_]+)\s+([A-Za-z0-9]+(?:\([^)]*\))?)(\s*=\s*[^#\s]*)?\s+#\s*(\S.*)$`)
-
-func parseParam(s string) (Param, error) {
-	m := paramLine.FindStringSubmatch(s)
-	if m == nil {
-		return Param{}, fmt.Errorf(`want "name Type = default # what it is", not %q`, s)
-	}
-	p := Param{Name: m[1], Type: m[2], Doc: m[4], HasDefault: m[3] != ""}
-	p.Default = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(m[3]), "="))
-	if _, ok := checks[p.Type]; !ok {
-		return p, fmt.Errorf("%s: type %s cannot be given", p.Name, p.Type)
-	}
-	return p, nil
-}
-
-// placeholder is {name:type} in SQL.
-var placeholder = regexp.MustCompile(`\{([a-z_]+):([^}]+)\}`)
 
 // check holds header and statement against each other, and adds the period.
 func (q *Query) check(id string) []error {
@@ -182,27 +129,13 @@ func (q *Query) check(id string) []error {
 			errs = append(errs, fmt.Errorf("%s: missing", key))
 		}
 	}
-	used := map[string]string{}
-	for _, m := range placeholder.FindAllStringSubmatch(q.SQL, -1) {
-		used[m[1]] = m[2]
-	}
-	for _, p := range period {
-		if used[p.Name] != "" && !q.has(p.Name) {
-			q.Params = append(q.Params, p)
-		}
-	}
-	for _, p := range q.Params {
-		if used[p.Name] != p.Type {
-			errs = append(errs, fmt.Errorf("param: %s is %s here and %q in the statement", p.Name, p.Type, used[p.Name]))
-		}
-		delete(used, p.Name)
-	}
-	for name := range used {
-		errs = append(errs, fmt.Errorf("param: %s is in the statement and not in the header", name))
-	}
-	return errs
+	params, faults := sqlfile.Match(q.Params, q.SQL)
+	q.Params = params
+	return append(errs, faults...)
 }
 
-func (q *Query) has(name string) bool {
-	return slices.ContainsFunc(q.Params, func(p Param) bool { return p.Name == name })
+// Bind checks the values and fills in the defaults. Now is what "now" means. All
+// faults are returned at once, each naming parameter and value.
+func (q *Query) Bind(values map[string]string, now time.Time) (map[string]string, error) {
+	return sqlfile.Bind(q.ID, q.Params, values, now)
 }

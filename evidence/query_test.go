@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanwarden/spanwarden/evidence/sqlfile"
 )
 
 // Queries stand on views alone: these show each thing once, and on a cluster they
@@ -77,7 +79,7 @@ func FuzzBind(f *testing.F) {
 	f.Fuzz(func(t *testing.T, moment, number string) {
 		bound, err := q.Bind(map[string]string{"t": moment, "n": number}, epoch)
 		if v, ok := bound["t"]; ok {
-			at, err := time.Parse(clock, v)
+			at, err := time.Parse(sqlfile.Clock, v)
 			require.NoError(t, err)
 			assert.Less(t, at.Year(), 2262)
 			assert.GreaterOrEqual(t, at.Year(), 1970)

@@ -38,11 +38,11 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 			continue
 		}
 		if sum, ok := done[step.Version]; ok {
-			if sum != step.Checksum {
+			if sum != step.Checksum && !step.current {
 				return applied, fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
 			}
 			again = again || step.creates != "" && !present[step.creates]
-			if !again {
+			if !again && sum == step.Checksum {
 				continue
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/spanwarden/spanwarden/evidence/catalogue"
 )
 
 //go:embed sql/*.sql
@@ -92,9 +94,15 @@ type Step struct {
 	SQL      string
 	Checksum string // of the template, so that options do not change it
 	creates  string // the table or view, "" where the step makes none
+	current  bool   // follows its text: another one replaces what the store has
 }
 
-// Steps returns all migrations in order.
+// firstQuestion is the version of the catalogue's first view, far above those of
+// the files.
+const firstQuestion = 10_000
+
+// Steps returns all migrations in order: the files, then the views of the evidence
+// catalogue.
 func Steps(opts Options) ([]Step, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -114,6 +122,26 @@ func Steps(opts Options) ([]Step, error) {
 			return nil, fmt.Errorf("reading migration %s: %w", f.Name(), err)
 		}
 		steps = append(steps, step)
+	}
+	questions, err := o.questions()
+	return append(steps, questions...), err
+}
+
+// questions are the views of the evidence catalogue. Views hold no data, so a
+// newer text simply takes the place of the one that the store has.
+func (o *Options) questions() ([]Step, error) {
+	queries, err := catalogue.List()
+	if err != nil {
+		return nil, fmt.Errorf("reading the evidence catalogue: %w", err)
+	}
+	steps := make([]Step, 0, len(queries))
+	for i := range queries {
+		q := &queries[i]
+		sum := sha256.Sum256([]byte(q.View()))
+		steps = append(steps, Step{
+			Version: firstQuestion + uint32(q.Number), Name: "creating view " + q.ID, creates: q.ID, current: true,
+			SQL: o.render(q.View()), Checksum: hex.EncodeToString(sum[:]),
+		})
 	}
 	return steps, nil
 }
@@ -149,6 +177,13 @@ func readStep(file string, o *Options) (Step, error) {
 		SQL:      strings.TrimSpace(o.render(body)),
 		Checksum: hex.EncodeToString(sum[:]),
 	}, nil
+}
+
+// Render fills in {db} and {all} of SQL that a file of the evidence catalogue asks
+// the store outside its view.
+func (o *Options) Render(sql string) string {
+	d := o.withDefaults()
+	return d.render(sql)
 }
 
 // render fills in the template's {words}. What ClickHouse itself reads in braces

@@ -1,4 +1,4 @@
-package evidence
+package sqlfile
 
 import (
 	"errors"
@@ -32,8 +32,8 @@ var ago = regexp.MustCompile(`^now(?:-(\d{1,6})([smhd]))?$`)
 
 var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
 
-// clock is how the store reads a time.
-const clock = "2006-01-02 15:04:05.000"
+// Clock is how the store reads a time.
+const Clock = "2006-01-02 15:04:05.000"
 
 // moment reads now, now-30d, RFC 3339, or a day or time of day in UTC.
 func moment(v string, now time.Time) (string, error) {
@@ -44,7 +44,7 @@ func moment(v string, now time.Time) (string, error) {
 	if y := t.UTC().Year(); y < 1970 || y > 2261 {
 		return "", fmt.Errorf("%q is outside the years 1970 to 2261", v)
 	}
-	return t.UTC().Format(clock), nil
+	return t.UTC().Format(Clock), nil
 }
 
 func instant(v string, now time.Time) (time.Time, bool) {
@@ -66,12 +66,13 @@ func instant(v string, now time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// Bind checks the values and fills in the defaults. Now is what "now" means. All
-// faults are returned at once, each naming parameter and value.
-func (q *Query) Bind(values map[string]string, now time.Time) (map[string]string, error) {
+// Bind checks the values and fills in the defaults. Now is what "now" means; id is
+// what a message calls the question. All faults are returned at once, each naming
+// parameter and value.
+func Bind(id string, params []Param, values map[string]string, now time.Time) (map[string]string, error) {
 	bound := map[string]string{}
 	var errs []error
-	for _, p := range q.Params {
+	for _, p := range params {
 		v, ok := values[p.Name]
 		if !ok {
 			if !p.HasDefault {
@@ -88,8 +89,8 @@ func (q *Query) Bind(values map[string]string, now time.Time) (map[string]string
 		bound[p.Name] = checked
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !q.has(name) {
-			errs = append(errs, fmt.Errorf("%s: %s takes no such parameter, only %s", name, q.ID, strings.Join(q.names(), ", ")))
+		if !Has(params, name) {
+			errs = append(errs, fmt.Errorf("%s: %s takes no such parameter, only %s", name, id, strings.Join(names(params), ", ")))
 		}
 	}
 	if start, end := bound["period_start"], bound["period_end"]; start != "" && end != "" && start >= end {
@@ -98,9 +99,9 @@ func (q *Query) Bind(values map[string]string, now time.Time) (map[string]string
 	return bound, errors.Join(errs...)
 }
 
-func (q *Query) names() []string {
-	names := make([]string, 0, len(q.Params))
-	for _, p := range q.Params {
+func names(params []Param) []string {
+	names := make([]string, 0, len(params))
+	for _, p := range params {
 		names = append(names, p.Name)
 	}
 	return names
