@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench bench-nab dashboards conformance stranger prices clean
+.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench bench-nab bench-peer dashboards conformance stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,10 @@ bench-nab: ## the baseline's own kernel on the Numenta Anomaly Benchmark (NAB=DI
 	@test -d $(NAB) || { echo "no data at $(NAB); see test/bench/nab"; exit 1; }
 	@mkdir -p _run/nab && tar -xzf $(NAB)/nab-tuning.tar.gz -C _run/nab && tar -xzf $(NAB)/nab-tuning-known-results.tar.gz -C _run/nab
 	go run ./test/bench/nab -data _run/nab/data -windows _run/nab/labels/combined_windows.json -out _run/nab/scores -known _run/nab/results
+
+bench-peer: build engine ## beside the contrib ClickHouse exporter: CPU, memory, bytes stored (minutes; ARGS="-h")
+	@$(TOOL) builder --config test/bench/peer/builder.yaml --skip-strict-versioning=false 2>&1 | grep -E 'ERROR|Error|Compiled'
+	@go run ./test/bench/peer $(ARGS)
 
 dashboards: ## regenerate the Grafana dashboards, as after a change of an evidence query
 	cd dashboards/gen && go run .
