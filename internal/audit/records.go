@@ -41,7 +41,7 @@ func (r *records) flush(emit func(*Encoded) error) error {
 // that says anything in others' words, is stored: no agent hides an action by its
 // name.
 func settles(it *genai.Item) bool {
-	if it.Span.Name() != attr.SettleSpan || it.Scope.Name() != attr.Scope {
+	if !it.Settle() {
 		return false
 	}
 	for k := range it.Span.Attributes().All() {

@@ -1,8 +1,6 @@
 package genai
 
 import (
-	"slices"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -116,10 +114,21 @@ func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
 	}
 }
 
-// Canonical reports whether a genai processor has read every span before: there is
-// nothing left to resolve.
+// Canonical reports whether a genai processor has read every action before: there
+// is nothing left to resolve. Settle spans, which processors behind it add, are
+// nobody's action.
 func (b *Batch) Canonical() bool {
-	return !slices.ContainsFunc(b.Items, func(it Item) bool { return !it.Action.Canonical })
+	for i := range b.Items {
+		if it := &b.Items[i]; !it.Action.Canonical && !it.Settle() {
+			return false
+		}
+	}
+	return true
+}
+
+// Settle reports whether the span only carries what became known of others.
+func (it *Item) Settle() bool {
+	return it.Span.Name() == attr.SettleSpan && it.Scope.Name() == attr.Scope
 }
 
 // size makes room for n items, keeping what was allocated before.

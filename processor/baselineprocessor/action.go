@@ -13,11 +13,6 @@ import (
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/engine"
 )
 
-// isOwn tells a settle span, which is nobody's action.
-func isOwn(item *genai.Item) bool {
-	return item.Scope.Name() == attr.Scope && item.Span.Name() == attr.SettleSpan
-}
-
 // read translates what a span says into what the engine asks. It reports false
 // where no baseline is concerned and nothing of the user's is said.
 func read(item *genai.Item, to *engine.Action) bool {

@@ -150,7 +150,7 @@ func (p *baselineProcessor) observe(ctx context.Context, w *work) []engine.Alert
 	})
 	for _, i := range w.order {
 		item := &w.batch.Items[i]
-		if isOwn(item) {
+		if item.Settle() {
 			continue
 		}
 		p.one(ctx, w, item, now)

@@ -82,7 +82,7 @@ func (p *boundaryProcessor) learn(w *work, h policy.History) {
 			at := &item.Settled[n]
 			p.settle(w, h, &news{id: at.ActionID, agent: at.Agent, session: at.Session, principal: at.Principal}, item.Span)
 		}
-		if !item.Action.Canonical && (item.Scope.Name() != attr.Scope || item.Span.Name() != attr.SettleSpan) {
+		if !item.Action.Canonical && !item.Settle() {
 			continue
 		}
 		for e := range item.Span.Events().Len() { // judging adds events, which are none of these

@@ -20,10 +20,6 @@ func refOf(span ptrace.Span) chain.Ref {
 	return chain.Ref{Trace: chain.TraceID(span.TraceID()), Span: chain.SpanID(span.SpanID())}
 }
 
-func isSettle(it *genai.Item) bool {
-	return it.Scope.Name() == attr.Scope && it.Span.Name() == attr.SettleSpan
-}
-
 // bind returns the registry's id of the agent that an item names, else the id
 // that the span states.
 func (p *delegationProcessor) bind(it *genai.Item) string {

@@ -116,7 +116,7 @@ func (p *delegationProcessor) read(w *work, td ptrace.Traces) {
 	w.records, w.spans = make([]chain.Record, 0, len(w.batch.Items)), w.spans[:0]
 	for i := range w.batch.Items {
 		it := &w.batch.Items[i]
-		if isSettle(it) {
+		if it.Settle() {
 			w.spans = append(w.spans, chain.Ref{})
 			continue
 		}
