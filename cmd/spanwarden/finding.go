@@ -11,7 +11,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/evidence"
 	"github.com/spanwarden/spanwarden/internal/audit"
-	"github.com/spanwarden/spanwarden/internal/audit/insert"
+	"github.com/spanwarden/spanwarden/internal/audit/oplog"
 	"github.com/spanwarden/spanwarden/internal/audit/respond"
 )
 
@@ -134,6 +134,7 @@ WHERE tenant_id = {tenant:String} AND finding_id = {id:String} ORDER BY ts`}
 
 func newFindingAnswerCommand(dsn *string, verb, state, short string) *cobra.Command {
 	answer := respond.Answer{State: state}
+	var op operatorFlags
 	cmd := &cobra.Command{
 		Use:     verb + " ID...",
 		Short:   short,
@@ -143,15 +144,13 @@ func newFindingAnswerCommand(dsn *string, verb, state, short string) *cobra.Comm
 			if err := answer.Validate(); err != nil {
 				return err
 			}
-			return withStore(cmd.Context(), *dsn, func(conn driver.Conn, opts *clickhouse.Options) error {
-				sender := insert.New(opts, opts.Auth.Database, insert.None)
-				defer sender.Close()
+			return op.withSession(cmd, *dsn, answer.By, func(conn driver.Conn, log *oplog.Session) error {
 				for _, id := range args {
 					f, err := find(cmd, conn, id)
 					if err != nil {
 						return err
 					}
-					at, err := respond.Record(cmd.Context(), sender, &f, &answer, time.Now())
+					at, err := respond.Record(cmd.Context(), log, &f, &answer, time.Now())
 					if err != nil {
 						return err
 					}
@@ -163,6 +162,7 @@ func newFindingAnswerCommand(dsn *string, verb, state, short string) *cobra.Comm
 			})
 		},
 	}
+	op.add(cmd)
 	f := cmd.Flags()
 	f.StringVar(&answer.By, "by", "", "who says so (required)")
 	f.StringVar(&answer.Reason, "reason", "", "why (required)")

@@ -60,6 +60,7 @@ func TestQueryErrorsNameWhatIsWrong(t *testing.T) {
 }
 
 func TestFindingsFromTheCommandLine(t *testing.T) {
+	t.Setenv(envState, t.TempDir())
 	dsn := storetest.Start(t).Database(t)
 	ask := func(args ...string) (out, errs string, err error) { return say(t, append(args, "--dsn", dsn)...) }
 

@@ -1,11 +1,13 @@
 package audit
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // ParseDSN reads the address of the store without ever repeating its password in an
@@ -45,4 +47,15 @@ func redact(dsn string) string {
 		return rest
 	}
 	return scheme + "://" + rest
+}
+
+// ReadSuffix is what names of tables end with where the whole of them is read: "_all"
+// in a cluster, of the database that conn is connected to.
+func ReadSuffix(ctx context.Context, conn driver.Conn) (string, error) {
+	var n uint64
+	err := conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'ledger_batches_all'").Scan(&n)
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return "_all", nil
 }

@@ -112,11 +112,16 @@ func newConfigVersions() *block[ConfigRow] {
 	return newBlock("config_versions", func(r *ConfigRow) int64 { return r.TS }, content, written)
 }
 
-// EncodeFindings returns the insert of events that are not from the wire, such as
-// an acknowledgement; their TS, TSQuality and Observer are taken as they are. The
-// insert is valid until the next call that encodes.
-func EncodeFindings(rows []FindingRow) (*Encoded, error) {
+// EncodeFindings returns the insert of events that are not from the wire and that
+// nobody seals; their TS, TSQuality and Observer are taken as they are. The insert
+// is valid until the next call that encodes.
+func EncodeFindings(rows []FindingRow) (*Encoded, error) { return SealFindings(Writer{}, rows) }
+
+// SealFindings does what EncodeFindings does, for a writer: an acknowledgement is
+// such an event.
+func SealFindings(w Writer, rows []FindingRow) (*Encoded, error) {
 	b := newFindingEvents()
+	b.seals.writer = w
 	for i := range rows {
 		b.append(&rows[i])
 		b.hashUint64(rows[i].Stated)

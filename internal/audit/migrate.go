@@ -53,7 +53,36 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 		}
 		applied = append(applied, step.Name)
 	}
-	return applied, nil
+	removed, err := removeTTLs(ctx, conn, &opts)
+	return append(applied, removed...), err
+}
+
+// removeTTLs takes the TTL off tables that an earlier version gave one: it deletes
+// without a record and knows no hold.
+func removeTTLs(ctx context.Context, conn driver.Conn, o *Options) (removed []string, err error) {
+	expiring, err := expiringTables(ctx, conn, o)
+	if err != nil {
+		return nil, fmt.Errorf("reading system.tables: %w", err)
+	}
+	for _, t := range KeptTables() {
+		if !expiring[t.Name] {
+			continue
+		}
+		name := "removing the TTL of table " + t.Name
+		if !o.DryRun {
+			if err := conn.Exec(ctx, o.render("ALTER TABLE {db}."+t.Name+"{on_cluster} REMOVE TTL")); err != nil {
+				if now, e := expiringTables(ctx, conn, o); e != nil || now[t.Name] {
+					return removed, fmt.Errorf("%s: %w", name, err)
+				}
+			}
+		}
+		removed = append(removed, name)
+	}
+	return removed, nil
+}
+
+func expiringTables(ctx context.Context, conn driver.Conn, o *Options) (map[string]bool, error) {
+	return names(ctx, conn, "SELECT name FROM system.tables WHERE database = ? AND engine_full LIKE '% TTL %'", o.Database)
 }
 
 // appliedSteps returns the checksums by version; none where the database or the
@@ -83,7 +112,11 @@ func appliedSteps(ctx context.Context, conn driver.Conn, o *Options) (map[uint32
 
 // objects returns the names of the tables and views that the database has.
 func objects(ctx context.Context, conn driver.Conn, o *Options) (map[string]bool, error) {
-	rows, err := conn.Query(ctx, "SELECT name FROM system.tables WHERE database = ?", o.Database)
+	return names(ctx, conn, "SELECT name FROM system.tables WHERE database = ?", o.Database)
+}
+
+func names(ctx context.Context, conn driver.Conn, query string, args ...any) (map[string]bool, error) {
+	rows, err := conn.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -24,9 +24,9 @@ const DefaultDatabase = "spanwarden"
 // DefaultRetention is the preset used where none is given.
 const DefaultRetention = "soc2"
 
-// contentDays is how long content is kept. Content is the riskiest data and the
+// ContentDays is how long content is kept. Content is the riskiest data and the
 // least needed one: evidence holds its salted digest.
-const contentDays = 30
+const ContentDays = 30
 
 // retentionDays are the presets. 0 keeps for ever.
 var retentionDays = map[string]int{
@@ -52,8 +52,8 @@ type Options struct {
 	// Cluster makes every statement ON CLUSTER, tables Replicated, and adds a
 	// Distributed table <name>_all for reading. Empty is a single server.
 	Cluster string
-	// Retention is one of RetentionPresets. Default soc2. It takes effect when a
-	// table is created.
+	// Retention is one of RetentionPresets. Default soc2. It changes no table: rows
+	// go by the retention job, which reads from the log what was promised.
 	Retention string
 	// DryRun returns the steps without running any.
 	DryRun bool
@@ -95,6 +95,28 @@ type Step struct {
 	Checksum string // of the template, so that options do not change it
 	creates  string // the table or view, "" where the step makes none
 	current  bool   // follows its text: another one replaces what the store has
+	kept     string // the column that its rows' age is told by, "" where they stay for ever
+}
+
+// KeptTable is a table whose rows are kept for the time of the retention policy.
+type KeptTable struct {
+	Name string
+	Time string // the column that tells the age of a row, by months of which the table is partitioned
+}
+
+// KeptTables returns the tables whose rows go when their time is over.
+func KeptTables() []KeptTable {
+	var tables []KeptTable
+	steps, err := Steps(Options{})
+	if err != nil {
+		panic(err) // the steps are part of this program
+	}
+	for i := range steps {
+		if steps[i].kept != "" {
+			tables = append(tables, KeptTable{steps[i].creates, steps[i].kept})
+		}
+	}
+	return tables
 }
 
 // firstQuestion is the version of the catalogue's first view, far above those of
@@ -170,8 +192,13 @@ func readStep(file string, o *Options) (Step, error) {
 	if m := creation.FindStringSubmatch(body); m != nil {
 		creates = m[1]
 	}
+	age := ""
+	if m := kept.FindStringSubmatch(body); m != nil {
+		age = m[1]
+	}
 	return Step{
 		creates:  creates,
+		kept:     age,
 		Version:  uint32(version),
 		Name:     o.render(strings.TrimPrefix(name, "-- ")),
 		SQL:      strings.TrimSpace(o.render(body)),
@@ -200,19 +227,17 @@ func (o *Options) render(s string) string {
 		"{cluster}", "'"+o.Cluster+"'",
 		"{replicated}", replicated,
 		"{all}", all,
-		"{ttl ts}", ttl("ts", retentionDays[o.Retention]),
-		"{ttl settled_ts}", ttl("settled_ts", retentionDays[o.Retention]),
-		"{ttl recorded_at}", ttl("recorded_at", retentionDays[o.Retention]),
-		"{content_ttl ts}", ttl("ts", contentDays),
-	).Replace(s)
+		"{content_ttl ts}", "TTL "+ContentTTL,
+	).Replace(kept.ReplaceAllString(s, ""))
 }
 
-func ttl(column string, days int) string {
-	if days == 0 {
-		return ""
-	}
-	return fmt.Sprintf("TTL toDateTime(%s) + toIntervalDay(%d)", column, days)
-}
+// kept marks, in the template of a table, that its rows are kept for the time of the
+// retention policy, by which column. No TTL takes its place: a TTL deletes without a
+// record and knows no hold. `spanwarden retention apply` drops what is due.
+var kept = regexp.MustCompile(`\{ttl ([a-z_]+)\}`)
+
+// ContentTTL is when rows of content expire; a hold stops it.
+var ContentTTL = fmt.Sprintf("toDateTime(ts) + toIntervalDay(%d)", ContentDays)
 
 // quote is safe because Validate admits only identifiers.
 func quote(name string) string { return "`" + name + "`" }

@@ -25,6 +25,7 @@ func SealedTables(version uint8) []SealedTable {
 		newActions().sealed("ts"), newAttributions().sealed("settled_ts"),
 		newFindingEvents().sealed("ts"), newConfigVersions().sealed("ts"),
 		newRuns().sealed("recorded_at"), newDelegations().sealed("recorded_at"), newChains().sealed("recorded_at"),
+		newLegalHolds().sealed("ts"), newRetentionEvents().sealed("ts"),
 	}
 	for i := range tables {
 		kept := tables[i].Fields[:0]

@@ -18,14 +18,16 @@ type Hash = tlog.Hash
 // The kinds of leaves, and the keys that Detail has for each. Keys that may be
 // missing are in brackets; a number ends keys of which there are several.
 const (
-	// Genesis begins a log: vkey (the public key), retention and retention_days (0 is
-	// for ever), [build], [interval_ms] between heartbeats, [role] "operator" where
-	// people write it.
+	// Genesis begins a log: vkey (the public key), [build], [interval_ms] between
+	// heartbeats, [retention] and [retention_days] (what is promised at least; 0 is for
+	// ever), [expiry] "recorded" where rows go by no TTL, [role] "operator" where people
+	// write it.
 	Genesis = "genesis"
 	// Batch is rows of one insert. Detail is empty.
 	Batch = "batch"
 	// Heartbeat means that the writer lives, and what it saw since the last leaf with
-	// counters: [peer_N], the newest checkpoint of every other writer.
+	// counters: [peer_N], the newest checkpoint of every other writer; of an operator's
+	// log also by and command.
 	Heartbeat = "heartbeat"
 	// Recover means that the writer started again with its state: open (batches whose
 	// fate is not known yet).

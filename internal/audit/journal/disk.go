@@ -59,8 +59,15 @@ type recentBatch struct {
 	Digest   string `json:"digest"` // hex
 }
 
+// ErrInUse means that others have all places of the directory.
+var ErrInUse = errors.New("is in use")
+
 func (j *Journal) takeSlot() error {
-	for slot := range maxSlots {
+	slots := j.opts.Slots
+	if slots <= 0 || slots > maxSlots {
+		slots = maxSlots
+	}
+	for slot := range slots {
 		dir := filepath.Join(j.opts.Directory, strconv.Itoa(slot))
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
@@ -75,7 +82,7 @@ func (j *Journal) takeSlot() error {
 		}
 		_ = f.Close() // somebody else's
 	}
-	return fmt.Errorf("%d collectors use it already", maxSlots)
+	return fmt.Errorf("%w by %d writers", ErrInUse, slots)
 }
 
 // load reads the snapshot and what happened since. A snapshot that is not there

@@ -33,6 +33,9 @@ type Options struct {
 	KeyFile   string            // default: key in Directory
 	Host      string            // part of the writer's name
 	Detail    map[string]string // of the genesis leaf
+	// Slots is how many writers may share the directory at a time, each with a log of
+	// its own. 0 is as many as there can be.
+	Slots int
 }
 
 // Journal is the state of one writer.

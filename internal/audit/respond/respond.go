@@ -14,7 +14,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
-	"github.com/spanwarden/spanwarden/internal/audit/insert"
 )
 
 // Finding is what an answer has to know of a finding.
@@ -114,10 +113,15 @@ func (a *Answer) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Log takes rows and seals them; oplog.Session is one.
+type Log interface {
+	Insert(ctx context.Context, observed int64, encode func(audit.Writer) (*audit.Encoded, error)) error
+}
+
 // Record appends the answer to what is known of the finding and returns the time
 // it bears: now, or just after the last event where a clock runs ahead, so that
 // the answer is the last word.
-func Record(ctx context.Context, sender *insert.Sender, f *Finding, a *Answer, now time.Time) (time.Time, error) {
+func Record(ctx context.Context, log Log, f *Finding, a *Answer, now time.Time) (time.Time, error) {
 	if err := a.Validate(); err != nil {
 		return time.Time{}, err
 	}
@@ -128,14 +132,11 @@ func Record(ctx context.Context, sender *insert.Sender, f *Finding, a *Answer, n
 		now = f.LastEvent.Add(time.Nanosecond)
 	}
 	ts := now.UnixNano()
-	block, err := audit.EncodeFindings([]audit.FindingRow{{
+	rows := []audit.FindingRow{{
 		Tenant: f.Tenant, ID: f.ID, Type: f.Type, Severity: f.Severity, State: a.State, Key: f.Key,
 		AgentID: f.Agent, Session: f.Session, Project: f.Project, Principal: f.Principal, Rule: f.Rule,
 		By: a.By, Note: a.Reason, Ticket: a.Ticket,
 		Stated: uint64(max(ts, 0)), TS: ts, Observer: ts, TSQuality: "ok",
-	}})
-	if err != nil {
-		return time.Time{}, err
-	}
-	return now, sender.Insert(ctx, block)
+	}}
+	return now, log.Insert(ctx, ts, func(w audit.Writer) (*audit.Encoded, error) { return audit.SealFindings(w, rows) })
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/audit/insert"
+	"github.com/spanwarden/spanwarden/internal/audit/oplog"
 	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
 )
 
@@ -33,6 +34,9 @@ func TestAnswersToFindings(t *testing.T) {
 	require.NoError(t, err)
 	sender := insert.New(opts, opts.Auth.Database, insert.None)
 	t.Cleanup(sender.Close)
+	log, err := oplog.Open(t.Context(), conn, opts, oplog.Options{Directory: t.TempDir(), By: "dan", Command: "test", Wait: time.Minute})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close(t.Context())) })
 	fire := func(rows ...audit.FindingRow) {
 		block, err := audit.EncodeFindings(rows)
 		require.NoError(t, err)
@@ -55,7 +59,7 @@ func TestAnswersToFindings(t *testing.T) {
 	f, err = Find(t.Context(), conn, "abcd01")
 	require.NoError(t, err)
 	ack := Answer{State: audit.Acknowledged, By: "dan", Reason: "looking", Ticket: "T-1"}
-	at, err := Record(t.Context(), sender, &f, &ack, t0.Add(-time.Hour))
+	at, err := Record(t.Context(), log, &f, &ack, t0.Add(-time.Hour))
 	require.NoError(t, err)
 	assert.True(t, at.After(t0), "an answer is the last word though the clock runs late")
 	f, err = Find(t.Context(), conn, "abcd01")
@@ -63,11 +67,11 @@ func TestAnswersToFindings(t *testing.T) {
 	assert.Equal(t, audit.Acknowledged, f.State)
 
 	closing := Answer{State: audit.Closed, By: "dan", Reason: "done"}
-	_, err = Record(t.Context(), sender, &f, &closing, t0.Add(time.Hour))
+	_, err = Record(t.Context(), log, &f, &closing, t0.Add(time.Hour))
 	require.NoError(t, err)
 	f, err = Find(t.Context(), conn, "abcd01")
 	require.NoError(t, err)
-	_, err = Record(t.Context(), sender, &f, &closing, t0.Add(2*time.Hour))
+	_, err = Record(t.Context(), log, &f, &closing, t0.Add(2*time.Hour))
 	require.ErrorIs(t, err, ErrClosed)
 	assert.ErrorContains(t, err, "by dan")
 

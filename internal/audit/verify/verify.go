@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 
@@ -135,6 +136,7 @@ type verifier struct {
 	opts   Options
 	conn   driver.Conn
 	suffix string // of tables, where the store is a cluster
+	tables map[string]bool
 	report *Report
 	logs   map[logID]*log
 	groups map[group]stored
@@ -172,13 +174,26 @@ func Run(ctx context.Context, conn driver.Conn, opts Options) (*Report, error) {
 	return v.report, nil
 }
 
-func (v *verifier) readSuffix(ctx context.Context) error {
-	var n uint64
-	err := v.conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'ledger_batches_all'").Scan(&n)
-	if n > 0 {
-		v.suffix = "_all"
+// readSuffix learns where the tables are read, and which of them there are: a store
+// that was not migrated lately has not all.
+func (v *verifier) readSuffix(ctx context.Context) (err error) {
+	if v.suffix, err = audit.ReadSuffix(ctx, v.conn); err != nil {
+		return err
 	}
-	return err
+	rows, err := v.conn.Query(ctx, "SELECT name FROM system.tables WHERE database = currentDatabase()")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	v.tables = map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		v.tables[name] = true
+	}
+	return rows.Err()
 }
 
 // readMutations tells of statements that changed rows in place. What they did to

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/oplog"
+	"github.com/spanwarden/spanwarden/internal/audit/verify"
+	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
+)
+
+// fire seals a finding, in the log of the operator.
+func (s *sealedStore) fire(state, id string) {
+	s.Helper()
+	opts, err := storeOptions(s.dsn)
+	require.NoError(s, err)
+	log, err := oplog.Open(s.Context(), s.conn, opts, oplog.Options{Directory: filepath.Join(state, "operator"), Wait: time.Minute})
+	require.NoError(s, err)
+	at := time.Now().UnixNano()
+	rows := []audit.FindingRow{{ID: id, Type: "budget.halt", Severity: "critical", State: "firing", Stated: uint64(at), TS: at, Observer: at, TSQuality: "ok"}}
+	require.NoError(s, log.Insert(s.Context(), at, func(w audit.Writer) (*audit.Encoded, error) { return audit.SealFindings(w, rows) }))
+	require.NoError(s, log.Close(s.Context()))
+}
+
+// What people answer is sealed: a store with answers verifies as one without, and an
+// answer that is changed shows. Calls at the same time follow each other.
+func TestAnswersAreSealed(t *testing.T) {
+	store := storetest.Start(t)
+	s := newSealedStore(t, store.Database(t))
+	state := t.TempDir()
+	s.fire(state, "abcd01")
+
+	var wg sync.WaitGroup
+	errs := make([]error, 6)
+	for i := range errs {
+		wg.Go(func() {
+			cmd := exec.CommandContext(t.Context(), storetest.Binary(t), "finding", "ack", "abcd01", "--dsn", s.dsn, "--by", fmt.Sprint("p", i), "--reason", "looking")
+			cmd.Env = append(os.Environ(), envState+"="+state)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				errs[i] = fmt.Errorf("%w: %s", err, out)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	var answers uint64
+	require.NoError(t, s.conn.QueryRow(t.Context(), "SELECT uniqExact(by_principal) FROM finding_events WHERE state = 'acknowledged' AND writer_id != ''").Scan(&answers))
+	assert.Equal(t, uint64(6), answers)
+
+	operator := filepath.Join(state, "operator")
+	out, code := runCode(t, "verify", "--dsn", s.dsn, "--key", s.key)
+	assert.Equal(t, int(verify.CannotTell), code, "whose log is it: %s", out)
+	out, code = runCode(t, "verify", "--dsn", s.dsn, "--key", s.key, "--key", operator)
+	require.Equal(t, int(verify.OK), code, out)
+	assert.Contains(t, out, "of 2 logs", "one for all calls")
+
+	require.NoError(t, s.conn.Exec(t.Context(), "ALTER TABLE finding_events UPDATE by_principal = 'p9' WHERE by_principal = 'p3' SETTINGS mutations_sync = 2"))
+	out, code = runCode(t, "verify", "--dsn", s.dsn, "--key", s.key, "--key", operator)
+	assert.Equal(t, int(verify.Tampered), code, out)
+	assert.Contains(t, out, "rows_edited")
+}
