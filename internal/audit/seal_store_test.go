@@ -180,7 +180,7 @@ func hostileHolds(r *rand.Rand, n int) []audit.HoldRow {
 	rows := make([]audit.HoldRow, n)
 	for i := range rows {
 		rows[i] = audit.HoldRow{
-			ID: fmt.Sprint(i), Event: audit.HoldPlaced, Matter: pick(r, hostile), Tenant: pick(r, hostile), Table: audit.All,
+			ID: strconv.Itoa(i), Event: audit.HoldPlaced, Matter: pick(r, hostile), Tenant: pick(r, hostile), Table: audit.All,
 			From: audit.Time{Set: r.IntN(2) == 0, Value: r.Int64()}, By: pick(r, hostile), Reason: pick(r, hostile),
 			TS: observed.UnixNano(), Observer: observed.UnixNano(),
 		}
@@ -192,7 +192,7 @@ func hostileRetention(r *rand.Rand, n int) []audit.RetentionRow {
 	rows := make([]audit.RetentionRow, n)
 	for i := range rows {
 		rows[i] = audit.RetentionRow{
-			ID: fmt.Sprint(i), Kind: audit.RetentionErased, Table: pick(r, hostile), Rows: r.Uint64(), MaxTS: audit.Time{Set: r.IntN(2) == 0, Value: r.Int64()},
+			ID: strconv.Itoa(i), Kind: audit.RetentionErased, Table: pick(r, hostile), Rows: r.Uint64(), MaxTS: audit.Time{Set: r.IntN(2) == 0, Value: r.Int64()},
 			PolicyDays: audit.Count{Set: r.IntN(2) == 0, Value: r.Uint64()}, Hold: r.IntN(2) == 0, Logs: []string{pick(r, hostile), pick(r, hostile)},
 			Criteria: []audit.Attr{{Key: "session", Value: pick(r, hostile)}}, Digests: []string{pick(r, hostile)}, By: pick(r, hostile),
 			TS: observed.UnixNano(), Observer: observed.UnixNano(),

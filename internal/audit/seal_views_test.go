@@ -26,9 +26,9 @@ func TestRowHashViews(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, string(got), text, file)
 	}
-	unions := []string{}
-	number := 39
-	for i, table := range SealedTables(1) {
+	tables, number := SealedTables(1), 39
+	unions := make([]string, 0, len(tables))
+	for i, table := range tables {
 		view := "row_hashes_" + table.Name
 		if i == 7 { // of the first version
 			check(46, "batch_digests", batchDigests(unions))

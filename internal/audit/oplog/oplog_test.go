@@ -3,6 +3,7 @@ package oplog
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -75,7 +76,7 @@ func TestSessions(t *testing.T) {
 	for i := range 3 {
 		log := s.open(s.dir)
 		assert.Equal(t, i == 0, log.NewKey)
-		s.place(log, fmt.Sprint(i))
+		s.place(log, strconv.Itoa(i))
 		s.place(log, fmt.Sprint(i, "b"))
 		require.NoError(t, log.Close(t.Context()))
 	}
@@ -178,7 +179,7 @@ func TestTwoStores(t *testing.T) {
 	for i := range 2 {
 		for _, s := range []*scene{one, two} {
 			log := s.open(one.dir)
-			s.place(log, fmt.Sprint(i))
+			s.place(log, strconv.Itoa(i))
 			require.NoError(t, log.Close(t.Context()))
 		}
 	}

@@ -1,0 +1,42 @@
+package audit_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
+)
+
+// A table that an earlier version gave a TTL loses it: a TTL deletes without a
+// record. Content keeps its own.
+func TestTTLOfAnEarlierVersion(t *testing.T) {
+	conn, _ := open(t, storetest.Start(t).Database(t))
+	var database string
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT currentDatabase()").Scan(&database))
+	for _, table := range audit.KeptTables() {
+		require.NoError(t, conn.Exec(t.Context(), "ALTER TABLE "+table.Name+" MODIFY TTL toDateTime("+table.Time+") + toIntervalDay(400)"))
+	}
+	expiring := func() []string {
+		var names []string
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase() AND engine_full LIKE '% TTL %'").Scan(&names))
+		return names
+	}
+	require.Len(t, expiring(), 1+len(audit.KeptTables()))
+	opts := audit.Options{Database: database, DryRun: true}
+	would, err := audit.Migrate(t.Context(), conn, opts)
+	require.NoError(t, err)
+	assert.Len(t, would, len(audit.KeptTables()))
+	assert.Contains(t, would, "removing the TTL of table actions")
+	require.Len(t, expiring(), 1+len(audit.KeptTables()))
+	opts.DryRun = false
+	done, err := audit.Migrate(t.Context(), conn, opts)
+	require.NoError(t, err)
+	assert.Equal(t, would, done)
+	assert.Equal(t, []string{"content"}, expiring())
+	done, err = audit.Migrate(t.Context(), conn, opts)
+	require.NoError(t, err)
+	assert.Empty(t, done)
+}
