@@ -23,7 +23,7 @@ declared AS
             replaceRegexpAll(pattern, '([.+^$()|\\[\\]\\\\])', '\\\\\\1'),
             '**', '\0'), '*', '[^/]*'), '\0', '.*'), '?', '[^/]'), '{', '(?:'), '}', ')'), ',', '|') || '$' AS re
     FROM registry
-    WHERE {agent:String} = '' OR d[1] = {agent:String}
+    WHERE d[2] IN ('tool', 'model') AND ({agent:String} = '' OR d[1] = {agent:String})
 ),
 observed AS
 (

@@ -1,6 +1,7 @@
 package governanceextension
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/ledger"
+	"github.com/spanwarden/spanwarden/internal/policy"
 )
 
 const supportAgent = `
@@ -104,4 +106,44 @@ func TestRegistryVersions(t *testing.T) {
 		require.Len(t, changed, 2)
 		assert.Contains(t, changed[1], "support allow[list].operations")
 	})
+}
+
+// What the register says of an agent rides on the finding, whole however much it is.
+func TestRegisterEntries(t *testing.T) {
+	many := make([]string, 256)
+	for i := range many {
+		many[i] = strings.Repeat("t", 200) + ":read"
+	}
+	at := time.Date(2026, 10, 1, 8, 0, 0, 0, time.UTC)
+	for name, e := range map[string]policy.Entry{
+		"bare": {Agent: "a", Owner: "user:x@y", Digest: "sha256:1"},
+		"full": {
+			Agent: "a", Owner: "user:x@y", Purpose: "helps", RiskTier: "high", Versions: []string{">=2"}, Scopes: []string{"get:read"},
+			Change: policy.ChangeRecord{Ticket: "C-1", RequestedBy: "user:r@y", ApprovedBy: "user:z@y", ApprovedAt: at, Version: "2.1"},
+			From:   at, Until: at.AddDate(1, 0, 0), Digest: "sha256:2",
+		},
+		"many": {Agent: "a", Owner: "user:x@y", Scopes: many, Digest: "sha256:3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := entryJSON(&e)
+			assert.LessOrEqual(t, len(text), maxEntry)
+			assert.NotContains(t, text, "\t")
+			var got registerEntry
+			require.NoError(t, json.Unmarshal([]byte(text), &got))
+			assert.Equal(t, e.Owner, got.Owner)
+			assert.Equal(t, e.Digest, got.Digest)
+			assert.Equal(t, len(e.Scopes) > len(got.Scopes), got.ScopesCut)
+			if name == "full" {
+				assert.Equal(t, "2026-10-01T08:00:00Z", got.ApprovedAt)
+				assert.Equal(t, "2027-10-01T08:00:00Z", got.ValidTo)
+				assert.Equal(t, []string{"C-1", "user:r@y", "user:z@y", "2.1"}, []string{got.Ticket, got.RequestedBy, got.ApprovedBy, got.Version})
+			}
+		})
+	}
+	r, err := policy.Load([]policy.File{{Name: "a.yaml", Data: []byte(supportAgent)}})
+	require.NoError(t, err)
+	declared := declaredBy(r)
+	require.Len(t, declared, 2)
+	assert.Regexp(t, "^support\tentry\t{\"owner\":\"user:carol@acme.example\".*}$", declared[0])
+	assert.Equal(t, "support\ttool\tlist_customers", declared[1])
 }

@@ -116,9 +116,15 @@ func (e *governor) takeRegistry(files *policyFiles, next *policy.Registry) {
 // names.
 const maxDeclared = 20_000
 
-// declaredBy returns what agents may use, as the audit store compares it with what
-// they used.
+// declaredBy returns the register of agents and what they may use, as the audit
+// store compares it with what they used. Entries come first: they are the fewest.
 func declaredBy(r *policy.Registry) (out []any) {
+	for _, e := range r.Register() {
+		if len(out) == maxDeclared {
+			break
+		}
+		out = append(out, e.Agent+"\tentry\t"+entryJSON(&e))
+	}
 	for _, d := range r.Declared() {
 		if len(out) == maxDeclared {
 			break

@@ -16,11 +16,15 @@ const (
 	AgentID         = "spanwarden.agent.id"
 	AgentName       = "spanwarden.agent.name"
 	AgentVersion    = "spanwarden.agent.version"
-	SessionID       = "spanwarden.session.id"
-	ProjectID       = "spanwarden.project.id"
-	TenantID        = "spanwarden.tenant.id"
-	PrincipalID     = "spanwarden.principal.id"
-	PrincipalType   = "spanwarden.principal.type"
+	// PromptDigest and ToolsDigest are digests of the system instructions that an
+	// agent was given and of the tools that it was offered, as they stand on a span.
+	PromptDigest  = "spanwarden.agent.prompt_digest"
+	ToolsDigest   = "spanwarden.agent.tools_digest"
+	SessionID     = "spanwarden.session.id"
+	ProjectID     = "spanwarden.project.id"
+	TenantID      = "spanwarden.tenant.id"
+	PrincipalID   = "spanwarden.principal.id"
+	PrincipalType = "spanwarden.principal.type"
 	// PrincipalGrade is one of verified, declared, platform, inferred, missing.
 	PrincipalGrade = "spanwarden.principal.grade"
 	// Inherited names what an agent span does not state itself: agent, session,
@@ -73,22 +77,36 @@ const (
 // receiver.
 const (
 	// AgentAncestors are the ids of the agents that drove this one, nearest first.
-	AgentAncestors    = "spanwarden.agent.ancestors" // string[]
-	RunID             = "spanwarden.run.id"
-	ChainID           = "spanwarden.chain.id"
-	ChainDepth        = "spanwarden.chain.depth"
-	DelegationID      = "spanwarden.delegation.id"
-	Delegator         = "spanwarden.delegation.delegator"
-	DelegationGrade   = "spanwarden.delegation.grade"
-	ApprovalID        = "spanwarden.approval.id" // stated by the agent
-	BoundaryVerdict   = "spanwarden.boundary.verdict"
-	BoundaryRule      = "spanwarden.boundary.rule"
-	PolicyVersion     = "spanwarden.policy.version"
-	BaselineMaturity  = "spanwarden.baseline.maturity"
-	DecisionID        = "spanwarden.decision.id"
-	DecisionEffect    = "spanwarden.decision.effect"
-	DecisionReason    = "spanwarden.decision.reason"
-	DecisionRule      = "spanwarden.decision.rule"
+	AgentAncestors   = "spanwarden.agent.ancestors" // string[]
+	RunID            = "spanwarden.run.id"
+	ChainID          = "spanwarden.chain.id"
+	ChainDepth       = "spanwarden.chain.depth"
+	DelegationID     = "spanwarden.delegation.id"
+	Delegator        = "spanwarden.delegation.delegator"
+	DelegationGrade  = "spanwarden.delegation.grade"
+	ApprovalID       = "spanwarden.approval.id" // stated by the agent
+	BoundaryVerdict  = "spanwarden.boundary.verdict"
+	BoundaryRule     = "spanwarden.boundary.rule"
+	PolicyVersion    = "spanwarden.policy.version"
+	BaselineMaturity = "spanwarden.baseline.maturity"
+	DecisionID       = "spanwarden.decision.id"
+	DecisionEffect   = "spanwarden.decision.effect"
+	DecisionReason   = "spanwarden.decision.reason"
+	DecisionRule     = "spanwarden.decision.rule"
+
+	// Of the record of a person's answer to a question that was answered ask.
+	// ApprovalDecision is the id of the question's decision, ApprovalBy who answered,
+	// ApprovalVia how the answer came in, ApprovalAsked when the question was put
+	// (RFC 3339), ApprovalUntil how long a yes holds (RFC 3339).
+	ApprovalDecision  = "spanwarden.approval.decision_id"
+	ApprovalBy        = "spanwarden.approval.by"
+	ApprovalGroups    = "spanwarden.approval.groups" // string[], as the answer claims
+	ApprovalVia       = "spanwarden.approval.via"
+	ApprovalReason    = "spanwarden.approval.reason"
+	ApprovalRequester = "spanwarden.approval.requested_by"
+	ApprovalAsked     = "spanwarden.approval.requested_at"
+	ApprovalUntil     = "spanwarden.approval.until"
+
 	AttributionEvent  = "spanwarden.attribution"
 	AttributionAction = "spanwarden.attribution.action_id" // 32 hex digits
 	AttributionTrace  = "spanwarden.attribution.trace_id"

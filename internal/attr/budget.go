@@ -46,6 +46,8 @@ const (
 	HaltSince  = "spanwarden.halt.since" // RFC 3339
 	HaltUntil  = "spanwarden.halt.until" // RFC 3339; absent: until a person releases it
 	HaltReason = "spanwarden.halt.reason"
+	// HaltBy is the person who ordered a halt; absent where a rule did.
+	HaltBy = "spanwarden.halt.by"
 	// ReleasedBy and ReleaseReason say who lifted a halt and why.
 	ReleasedBy    = "spanwarden.halt.released_by"
 	ReleaseReason = "spanwarden.halt.release_reason"

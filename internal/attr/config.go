@@ -12,8 +12,11 @@ const (
 	ConfigBy        = "spanwarden.config.by"
 	ConfigDiff      = "spanwarden.config.diff"
 	ConfigContent   = "spanwarden.config.content"
-	// ConfigDeclared is what a registry lets agents use: string[], each element the
-	// agent's id, "tool" or "model", and a pattern of the registry, parted by tabs.
+	// ConfigDeclared is what a registry says of agents: string[], each element the
+	// agent's id, "tool" or "model", and a pattern of the registry, parted by tabs; or
+	// the id, "entry", and a JSON object: owner, purpose, risk_tier, versions, scopes,
+	// ticket, requested_by, approved_by, approved_at, version, valid_from, valid_to,
+	// digest, each where it is known.
 	ConfigDeclared = "spanwarden.config.declared"
 	// ConfigRefused is true, or says why, where the version did not come into
 	// force and the previous one still serves.

@@ -17,6 +17,16 @@ type Pending struct {
 	Digest               string
 	Requester, Principal string
 	At                   time.Time
+	About                About
+}
+
+// About is where and about what a question was asked, for the record of its answer.
+type About struct {
+	// Trace and Span are those of the decision.
+	Trace                                                                   [16]byte
+	Span                                                                    [8]byte
+	Tenant, Project, Session, AgentVersion, Tool, Operation, Resource       string
+	CallID, PolicyVersion, Rule, PrincipalID, PrincipalType, PrincipalGrade string
 }
 
 // Approval is a person's yes to one pending question: an input to the next
@@ -61,8 +71,17 @@ func (a *Approvals) Asked(p *Pending) { a.pending.put(p.Decision.String(), *p) }
 // Forgotten returns how many entries the bounds have pushed out.
 func (a *Approvals) Forgotten() uint64 { return a.pending.dropped + a.approved.dropped }
 
+// Withdraw takes an approval back. One that is not known is none.
+func (a *Approvals) Withdraw(id string) {
+	if got, ok := a.approved.get(id); ok {
+		got.Until = time.Time{}
+		a.approved.put(id, got)
+	}
+}
+
 // Approve records that a person, a member of groups, says yes until a time, or
-// for as long as the rules let an approval hold where until is zero.
+// for as long as the rules let an approval hold where until is zero. With ErrMayNot
+// it returns what was tried, as Rejected, and remembers nothing.
 func (a *Approvals) Approve(id, decision, by string, groups []string, reason string, until, now time.Time) (Approval, error) {
 	if by == "" || reason == "" {
 		return Approval{}, ErrNoWhoAndWhy
@@ -71,10 +90,12 @@ func (a *Approvals) Approve(id, decision, by string, groups []string, reason str
 	if !ok {
 		return Approval{}, ErrNoPending
 	}
+	out := Approval{ID: id, Pending: p, By: by, Groups: slices.Clone(groups), Reason: reason, At: now}
 	latest := now.Add(DefaultApprovalTTL)
 	for i, r := range p.Rules {
 		if r.Approvers().Judge(by, groups, p.Requester, p.Principal) != policy.ApprovalFits {
-			return Approval{}, ErrMayNot
+			out.Rejected = true
+			return out, ErrMayNot
 		}
 		if ttl := r.TTL(); ttl > 0 && (i == 0 || now.Add(ttl).Before(latest)) {
 			latest = now.Add(ttl)
@@ -83,7 +104,7 @@ func (a *Approvals) Approve(id, decision, by string, groups []string, reason str
 	if until.IsZero() || until.After(latest) {
 		until = latest
 	}
-	out := Approval{ID: id, Pending: p, By: by, Groups: slices.Clone(groups), Reason: reason, At: now, Until: until}
+	out.Until = until
 	a.approved.put(id, out)
 	return out, nil
 }

@@ -84,8 +84,10 @@ func TestApprovals(t *testing.T) {
 	p := &Pending{Decision: NewID(t0, [10]byte{1}), Agent: "enforce", Rules: []*policy.Rule{rule}, Digest: "h", Requester: "agent:enforce", Principal: "user:ann"}
 	a.Asked(p)
 	id := p.Decision.String()
-	_, err := a.Approve("1", id, "user:ann", nil, "mine", time.Time{}, t0)
+	tried, err := a.Approve("1", id, "user:ann", nil, "mine", time.Time{}, t0)
 	require.ErrorIs(t, err, ErrMayNot)
+	assert.True(t, tried.Rejected)
+	assert.Equal(t, policy.ApprovalMissing, a.Judge("1", "h", rule, t0), "what was refused is not remembered")
 	_, err = a.Approve("1", id, "", nil, "why", time.Time{}, t0)
 	require.ErrorIs(t, err, ErrNoWhoAndWhy)
 	got, err := a.Approve("1", id, "user:bob", nil, "checked", t0.Add(time.Hour), t0)
@@ -96,6 +98,9 @@ func TestApprovals(t *testing.T) {
 	assert.Equal(t, policy.ApprovalMismatch, a.Judge("1", "other", rule, t0))
 	assert.Equal(t, policy.ApprovalMissing, a.Judge("2", "h", rule, t0))
 	assert.Equal(t, policy.ApprovalMissing, a.Judge("", "h", rule, t0))
+	a.Withdraw("1")
+	a.Withdraw("nobody's")
+	assert.Equal(t, policy.ApprovalMissing, a.Judge("1", "h", rule, t0), "what was taken back is none")
 	for i := range byte(3) {
 		a.Asked(&Pending{Decision: NewID(t0, [10]byte{9, i})})
 	}

@@ -119,6 +119,9 @@ func haltFacts(x map[string]any, ev *ledger.Event, put func(name, value string))
 	}
 	x[attr.DecisionEffect] = ev.Effect.String()
 	put(attr.HaltReason, ev.Reason)
+	if ev.Rule == ledger.RulePerson {
+		put(attr.HaltBy, ev.By)
+	}
 	put(attr.HaltSince, stamp(ev.At))
 	put(attr.HaltUntil, stamp(ev.PeriodEnd))
 }

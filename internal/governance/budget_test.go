@@ -141,3 +141,15 @@ func TestOrderedHalt(t *testing.T) {
 	assert.False(t, known)
 	assert.NotContains(t, f.Extra, attr.BudgetUnit)
 }
+
+// Who ordered a halt is a fact of its own; a rule is nobody.
+func TestHaltBy(t *testing.T) {
+	for rule, want := range map[string]any{ledger.RulePerson: "user:ann", "boundary.tool": nil} {
+		l := ledger.New(nil, ledger.Options{})
+		_, ev, err := l.Halt(ledger.Order{Scope: ledger.Agent, Tenant: "acme", Key: "bot", Effect: ledger.EffectHalt, Rule: rule, By: "user:ann", Reason: "it loops"}, began)
+		require.NoError(t, err)
+		f := governance.BudgetFinding(&ev, nil)
+		assert.Equal(t, want, f.Extra[attr.HaltBy], rule)
+		assert.Equal(t, "it loops", f.Extra[attr.HaltReason])
+	}
+}

@@ -13,6 +13,9 @@ type Agent struct {
 	place      Place
 	labels     map[string]string
 	owner      string
+	purpose    string
+	riskTier   string
+	change     ChangeRecord
 	mode       Mode
 	decisions  bool
 	from       time.Time

@@ -10,7 +10,7 @@ import (
 
 var (
 	specKeys = []string{
-		"agent", "owner", "mode", "decisions", "valid", "principals", "deny", "ask", "allow", "models", "data",
+		"agent", "owner", "purpose", "risk_tier", "change", "mode", "decisions", "valid", "principals", "deny", "ask", "allow", "models", "data",
 		"budgets", "delegation", "halt_on",
 	}
 	budgetKinds = []string{"cost_usd", "tokens", "calls", "tool_calls", "wall_clock"}
@@ -36,6 +36,12 @@ func (d *reader) entry(name string, n node) *Agent {
 			d.identity(a, v)
 		case "owner":
 			a.owner = d.text(v)
+		case "purpose":
+			a.purpose = d.short(v)
+		case "risk_tier":
+			a.riskTier = d.choice(v, riskTiers...)
+		case "change":
+			a.change = d.change(v)
 		case "mode":
 			a.mode = Mode(d.choice(v, string(Shadow), string(Warn), string(Enforce)))
 		case "decisions":

@@ -61,7 +61,7 @@ func decisions(items []genai.Item) (out []chain.Decision) {
 		if d.Span.Span == (chain.SpanID{}) {
 			d.Span = refOf(it.Span)
 		}
-		if d.ID != "" {
+		if d.ID != "" && d.Answered != "" { // else a person's answer
 			out = append(out, d)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/spanwarden/spanwarden/internal/genai"
@@ -21,6 +22,11 @@ type Config struct {
 	// collector that only other spanwarden collectors can reach. Default false:
 	// agents could otherwise state their own reading, price or verdict.
 	TrustIncoming bool `mapstructure:"trust_incoming"`
+	// DigestKey keys the digests of system instructions and of tools on offer, so that
+	// nobody who knows only a digest can test guesses. All collectors need the same
+	// one, and a new one looks like a change of every agent. Empty, the default, means
+	// plain SHA-256.
+	DigestKey configopaque.String `mapstructure:"digest_key"`
 
 	_ struct{}
 }

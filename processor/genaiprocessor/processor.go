@@ -22,6 +22,7 @@ type genaiProcessor struct {
 	component.StartFunc
 
 	opts    genai.Options
+	setup   setupDigests
 	trust   bool // believe spanwarden.* that arrives
 	next    consumer.Traces
 	tel     *metadata.TelemetryBuilder
@@ -39,6 +40,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*g
 	}
 	return &genaiProcessor{
 		opts:    cfg.options(),
+		setup:   setupDigests{key: []byte(cfg.DigestKey)},
 		trust:   cfg.TrustIncoming,
 		next:    next,
 		tel:     tel,
@@ -67,6 +69,7 @@ func (p *genaiProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) er
 	evicted := p.resolve(batch)
 	for i := range batch.Items {
 		batch.Items[i].Write()
+		p.setup.write(&batch.Items[i])
 	}
 	p.counts.record(ctx, batch, evicted)
 	p.batches.Put(batch)

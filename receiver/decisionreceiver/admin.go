@@ -102,6 +102,10 @@ func (r *decisionReceiver) approve(w http.ResponseWriter, req *http.Request) {
 	r.engine.mu.Lock()
 	a, err := r.engine.approvals.Approve(r.engine.newID(now).String(), req.PathValue("id"), strings.TrimSpace(in.By), in.Groups, strings.TrimSpace(in.Reason), until, now)
 	r.engine.mu.Unlock()
+	var untold error
+	if err == nil || errors.Is(err, decision.ErrMayNot) {
+		untold = r.tellApproval(req, &a)
+	}
 	switch {
 	case errors.Is(err, decision.ErrNoPending):
 		fail(w, http.StatusNotFound, err.Error())
@@ -109,6 +113,11 @@ func (r *decisionReceiver) approve(w http.ResponseWriter, req *http.Request) {
 		fail(w, http.StatusForbidden, err.Error())
 	case err != nil:
 		fail(w, http.StatusBadRequest, err.Error())
+	case untold != nil:
+		r.engine.mu.Lock()
+		r.engine.approvals.Withdraw(a.ID)
+		r.engine.mu.Unlock()
+		fail(w, http.StatusServiceUnavailable, string(decision.ReasonEvidenceUnavailable))
 	default:
 		answer(w, http.StatusCreated, operator.Approval{
 			ID: a.ID, DecisionID: req.PathValue("id"), Agent: a.Pending.Agent, By: a.By, ApprovedUntil: a.Until,

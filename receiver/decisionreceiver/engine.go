@@ -118,6 +118,7 @@ func (e *engine) decide(q *decision.Question, by string) *decision.Record {
 		rec.InputDigest = e.digest.Of(q.Tuple(rec.Agent))
 	}
 	rec.ArgsDigest = q.ArgsDigest(e.digest)
+	place(rec)
 	if rec.Outcome.Effect == decision.Ask && !q.Offer {
 		e.pend(rec)
 	}
@@ -126,7 +127,6 @@ func (e *engine) decide(q *decision.Question, by string) *decision.Record {
 			rec.Obligations = append(rec.Obligations, o.Type)
 		}
 	}
-	place(rec)
 	rec.Latency = e.now().Sub(at)
 	return rec
 }
@@ -241,8 +241,23 @@ func (e *engine) pend(rec *decision.Record) {
 	defer e.mu.Unlock()
 	e.approvals.Asked(&decision.Pending{
 		Decision: rec.ID, Agent: rec.Agent, Rules: rules, Digest: rec.InputDigest,
-		Requester: "agent:" + rec.Agent, Principal: rec.Question.Request.Principal.String(), At: rec.At,
+		Requester: "agent:" + rec.Agent, Principal: rec.Question.Request.Principal.String(), At: rec.At, About: aboutOf(rec),
 	})
+}
+
+// aboutOf keeps of a question what the record of its answer says.
+func aboutOf(rec *decision.Record) decision.About {
+	q := rec.Question
+	tool, operation, resource := q.Request.Resolved()
+	if tool == "" {
+		tool, operation, resource = q.Request.Tool, q.Request.Operation, q.Request.Resource
+	}
+	p := q.Request.Principal
+	return decision.About{
+		Trace: rec.Trace, Span: rec.Span, Tenant: q.Scopes.Tenant, Project: q.Scopes.Project, Session: q.Request.Session,
+		AgentVersion: q.Actor.Version, Tool: tool, Operation: operation, Resource: resource, CallID: q.CallID,
+		PolicyVersion: rec.PolicyVersion, Rule: rec.Outcome.Rule, PrincipalID: p.ID, PrincipalType: p.Type, PrincipalGrade: p.Grade,
+	}
 }
 
 // age is how long the registry's version has been known here.
