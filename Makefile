@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench bench-nab bench-peer dashboards conformance stranger prices clean
+.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench bench-nab bench-peer dashboards conformance fault stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,10 @@ bench-peer: build engine ## beside the contrib ClickHouse exporter: CPU, memory,
 
 dashboards: ## regenerate the Grafana dashboards, as after a change of an evidence query
 	cd dashboards/gen && go run .
+
+DOWN ?= 10s
+fault: build engine ## kill, starve, fill and flood it, then close the books (DOWN=10m, FAULT=regexp for some)
+	go run ./test/fault -down $(DOWN) -run '$(FAULT)'
 
 CORPUS ?= testdata/corpus
 conformance: build engine ## replay recordings (CORPUS=DIR), compare what SQL says with their truth

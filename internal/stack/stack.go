@@ -131,6 +131,13 @@ func (s *Stack) Start(ctx context.Context) error {
 	return s.StartCollector(ctx)
 }
 
+// CollectorPID and StorePID name the running processes, for tests that starve
+// them or weigh them.
+func (s *Stack) CollectorPID() int { return s.collector.cmd.Process.Pid }
+
+// StorePID is the process of the embedded engine.
+func (s *Stack) StorePID() int { return s.store.cmd.Process.Pid }
+
 // KillStore and KillCollector end a process as a crash would.
 func (s *Stack) KillStore() { s.store.kill() }
 
