@@ -124,7 +124,7 @@ func KeptTables() []KeptTable {
 const firstQuestion = 10_000
 
 // Steps returns all migrations in order: the files, then the views of the evidence
-// catalogue.
+// catalogue, then its controls.
 func Steps(opts Options) ([]Step, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -146,7 +146,11 @@ func Steps(opts Options) ([]Step, error) {
 		steps = append(steps, step)
 	}
 	questions, err := o.questions()
-	return append(steps, questions...), err
+	if err != nil {
+		return nil, err
+	}
+	controls, err := o.controls()
+	return append(append(steps, questions...), controls), err
 }
 
 // questions are the views of the evidence catalogue. Views hold no data, so a
@@ -223,6 +227,7 @@ func (o *Options) render(s string) string {
 	return strings.NewReplacer(
 		"{db}", quote(o.Database),
 		"{db_name}", "'"+o.Database+"'",
+		"{db_pattern}", regexp.QuoteMeta(o.Database),
 		"{on_cluster}", onCluster,
 		"{cluster}", "'"+o.Cluster+"'",
 		"{replicated}", replicated,

@@ -22,6 +22,10 @@ func TestSteps(t *testing.T) {
 				last = s.Version
 				assert.NotRegexp(t, `\{[a-z_ ]+\}`, s.SQL, s.Name)
 				assert.NotContains(t, s.Name, "{")
+				if strings.HasPrefix(s.SQL, "INSERT") { // the control catalogue, whose texts are sentences
+					assert.Less(t, len(s.SQL), 200_000, "a server takes statements up to 256 KiB")
+					continue
+				}
 				assert.NotContains(t, s.SQL, ";", "one statement a file")
 				assert.Equal(t, opts.Cluster != "", strings.Contains(s.SQL, "ON CLUSTER"), s.Name)
 				if !strings.Contains(s.SQL, "MergeTree\nPARTITION") {

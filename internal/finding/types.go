@@ -139,6 +139,20 @@ var controls = map[string][]string{
 	string(BaselineLoop):              {"A1.1", "PI1.3"},
 }
 
+// Types returns the types that have a name here, sorted: all but verdicts about a
+// delegation whose severity is high by default.
+func Types() []Type {
+	return slices.Sorted(func(yield func(Type) bool) {
+		for _, named := range []map[Type]Severity{severities, delegations} {
+			for t := range named {
+				if !yield(t) {
+					return
+				}
+			}
+		}
+	})
+}
+
 // Validate returns an error naming the attribute and the value.
 func (t Type) Validate() error {
 	if _, ok := severities[t]; ok || t.isDelegation() {
