@@ -73,7 +73,7 @@ func (g *gateway) ask(method, path string, header http.Header) (int, string) {
 	sum := sha256.Sum256(nil)
 	payload := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", payload)
-	require.NoError(g, v4.NewSigner().SignHTTP(g.Context(), aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}, req, payload, "s3", "us-east-1", time.Now()))
+	require.NoError(g, v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).SignHTTP(g.Context(), aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}, req, payload, "s3", "us-east-1", time.Now()))
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(g, err)
 	body, err := io.ReadAll(res.Body)
