@@ -29,8 +29,8 @@ test: build engine ## the whole test suite
 	go test ./...
 
 # Modules of their own, so that whoever takes a component of ours takes none of these.
-oracles: ## against others: Cedar for policy, Alertmanager's own API, Grafana's types
-	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest dashboards/gen; do echo "$$dir"; (cd "$$dir" && go test -count=1 ./...) || exit 1; done
+oracles: ## against others: Cedar for policy, Alertmanager's own API, Grafana's types, an S3 server, a witness
+	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest dashboards/gen internal/audit/anchor/anchortest; do echo "$$dir"; (cd "$$dir" && go test -count=1 ./...) || exit 1; done
 
 race: engine ## the same under the race detector, without the end-to-end tests
 	go test -race $$(go list ./... | grep -v /test/)

@@ -144,3 +144,23 @@ func readKeys(places []string) ([]note.Verifier, error) {
 	}
 	return keys, nil
 }
+
+// readWitnesses reads the public keys of witnesses: each place is one, or a file
+// with one a line.
+func readWitnesses(places []string) ([]note.Verifier, error) {
+	var keys []note.Verifier
+	for _, place := range places {
+		text, err := publicKeys(place)
+		if err != nil {
+			return nil, fmt.Errorf("--witness-key %s: %w", place, err)
+		}
+		for line := range strings.Lines(text) {
+			k, err := tlog.NewWitness(line)
+			if err != nil {
+				return nil, fmt.Errorf("--witness-key: %w", err)
+			}
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}

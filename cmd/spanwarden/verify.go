@@ -14,6 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/spf13/cobra"
 
+	"github.com/spanwarden/spanwarden/internal/audit/anchor"
 	"github.com/spanwarden/spanwarden/internal/audit/verify"
 )
 
@@ -40,11 +41,14 @@ type verifyFlags struct {
 	dsn         string
 	keys        []string
 	anchors     []string
+	witnesses   []string
 	format      string
 	by          string
 	sealedSince string
 	grace       time.Duration
-	record      bool
+	// anchorsPerLog bounds what is read of an anchor that keeps a file a checkpoint.
+	anchorsPerLog int
+	record        bool
 }
 
 func newVerifyCommand() *cobra.Command {
@@ -75,7 +79,10 @@ func newVerifyCommand() *cobra.Command {
 	storeFlag(cmd, &v.dsn)
 	f := cmd.Flags()
 	f.StringArrayVar(&v.keys, "key", nil, "who is believed: a public key, a file with some, or a directory with .pub files (required)")
-	f.StringArrayVar(&v.anchors, "anchors", nil, "a directory with anchored checkpoints")
+	f.StringArrayVar(&v.anchors, "anchors", nil, "where checkpoints were anchored: a directory, git+URL[#branch] or a repository on this disk,\n"+
+		"s3://bucket[/prefix][?endpoint=URL&region=NAME] (keys from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)")
+	f.IntVar(&v.anchorsPerLog, "anchors-per-log", 200, "how many of the newest checkpoints of each log are read from git and S3; 0 is all. The newest stands for all before it")
+	f.StringArrayVar(&v.witnesses, "witness-key", nil, "public key of a witness (or a file with some) whose cosignature every log must bear")
 	f.StringVar(&v.format, "format", "text", "text or json")
 	f.StringVar(&v.by, "by", "", "who verifies (default the user of this process)")
 	f.StringVar(&v.sealedSince, "sealed-since", "", "when sealing began (RFC 3339): older rows without a seal are not vouched for, and no sign of tampering")
@@ -97,15 +104,16 @@ func (v *verifyFlags) run(cmd *cobra.Command) (report *verify.Report, err error)
 	if opts.Keys, err = readKeys(v.keys); err != nil {
 		return nil, err
 	}
-	for _, dir := range v.anchors {
-		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("--anchors: %w", err)
-		}
-		some, err := verify.ReadAnchors(dir)
+	if opts.Witnesses, err = readWitnesses(v.witnesses); err != nil {
+		return nil, err
+	}
+	var notes []string
+	for _, place := range v.anchors {
+		some, left, err := anchor.Read(cmd.Context(), place, anchor.Limits{PerLog: v.anchorsPerLog, Now: time.Now()})
 		if err != nil {
 			return nil, fmt.Errorf("--anchors: %w", err)
 		}
-		opts.Anchors = append(opts.Anchors, some...)
+		opts.Anchors, notes = append(opts.Anchors, some...), append(notes, left...)
 	}
 	err = withStore(cmd.Context(), v.dsn, func(conn driver.Conn, _ *clickhouse.Options) error {
 		opts.Now = time.Now()
@@ -113,7 +121,7 @@ func (v *verifyFlags) run(cmd *cobra.Command) (report *verify.Report, err error)
 		if err != nil {
 			return err
 		}
-		report.Took = time.Since(opts.Now)
+		report.Took, report.Notes = time.Since(opts.Now), append(notes, report.Notes...)
 		if !v.record {
 			return nil
 		}

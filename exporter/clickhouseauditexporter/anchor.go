@@ -1,141 +1,219 @@
 package clickhouseauditexporter
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
+	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/anchor"
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 
-// anchor leaves copies of the checkpoint outside the store and notes on it where.
-// One that fails keeps no other from being written.
-func (l *ledger) anchor(ctx context.Context, row *audit.SignedCheckpoint, now time.Time) error {
-	var errs []error
-	keep := func(kind, uri string, err error) {
-		text := ""
+// anchors are where checkpoints go besides the store. Each is used by one beat at a
+// time; taken is guarded by mu, because metrics are read whenever somebody asks.
+type anchors struct {
+	places    []scheduled
+	witnesses []*anchor.Witness
+	clients   []*http.Client
+
+	mu    sync.Mutex
+	since map[string]time.Time // of each kind: when it took a checkpoint, or the start
+}
+
+// scheduled is a place that is not used more often than every.
+type scheduled struct {
+	anchor.Place
+	every time.Duration
+	next  time.Time
+}
+
+const kindWitness = "witness"
+
+// anchorWithin bounds each anchor: one that hangs must not keep the heartbeat.
+const anchorWithin = 30 * time.Second
+
+// openAnchors makes clients and opens nothing else: whether a place can be reached
+// is seen at the first beat.
+func openAnchors(ctx context.Context, host component.Host, set component.TelemetrySettings, cfg *IntegrityConfig, now time.Time) (*anchors, error) {
+	a := &anchors{since: map[string]time.Time{}}
+	if !cfg.Enabled {
+		return a, nil
+	}
+	c := &cfg.Anchors
+	if c.Directory != "" {
+		a.add(&anchor.Directory{Path: c.Directory}, 0, now)
+	}
+	if h := c.HTTP.Get(); h != nil {
+		client, err := h.ToClient(ctx, host.GetExtensions(), set)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("anchoring at %s: %w", uri, err))
-			text = err.Error()
+			return nil, fmt.Errorf("integrity::anchors::http: %w", err)
 		}
-		row.AnchorKinds = append(row.AnchorKinds, kind)
-		row.AnchorURIs = append(row.AnchorURIs, uri)
+		a.clients = append(a.clients, client)
+		a.add(&anchor.HTTP{Client: client, URL: h.Endpoint}, 0, now)
+	}
+	if g := c.Git.Get(); g != nil {
+		a.add(&anchor.Git{Remote: g.Remote, Branch: g.Branch, Directory: filepath.Join(cfg.Directory, "anchors.git")}, g.Every, now)
+	}
+	if s := c.S3.Get(); s != nil {
+		client, err := a.client(ctx, &s.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("integrity::anchors::s3::tls: %w", err)
+		}
+		a.add(&anchor.S3{
+			Client: client, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, AccessKeyID: s.AccessKeyID,
+			SecretAccessKey: string(s.SecretAccessKey), SessionToken: string(s.SessionToken), Retain: s.Retain, LockMode: s.lockMode(),
+		}, s.Every, now)
+	}
+	for i := range c.Witnesses {
+		w := &c.Witnesses[i]
+		client, err := a.client(ctx, &w.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("integrity::anchors::witnesses::tls: %w", err)
+		}
+		key, err := tlog.NewWitness(w.Key)
+		if err != nil {
+			return nil, err
+		}
+		a.witnesses = append(a.witnesses, &anchor.Witness{Client: client, URL: w.Endpoint, Key: key})
+		a.since[kindWitness] = now
+	}
+	return a, nil
+}
+
+func (a *anchors) add(p anchor.Place, every time.Duration, now time.Time) {
+	a.places = append(a.places, scheduled{Place: p, every: every})
+	a.since[p.Kind()] = now
+}
+
+func (a *anchors) client(ctx context.Context, conf *configtls.ClientConfig) (*http.Client, error) {
+	secure, err := conf.LoadTLSConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if secure != nil {
+		transport.TLSClientConfig = secure
+	} else {
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	client := &http.Client{Transport: transport}
+	a.clients = append(a.clients, client)
+	return client, nil
+}
+
+func (a *anchors) close() {
+	for _, c := range a.clients {
+		c.CloseIdleConnections()
+	}
+}
+
+// receipt is how an anchor took a checkpoint.
+type receipt struct {
+	kind, uri string
+	err       error
+}
+
+// take has the checkpoint cosigned, leaves copies of it and notes on it where. One
+// anchor that fails keeps no other from being used. last says that there is no next
+// one that could be waited for.
+func (a *anchors) take(ctx context.Context, row *audit.SignedCheckpoint, leaves anchor.Leaves, now time.Time, last bool) error {
+	receipts := make([]receipt, 0, len(a.witnesses)+len(a.places))
+	for _, w := range a.witnesses {
+		within, cancel := context.WithTimeout(ctx, anchorWithin)
+		cosigned, err := w.Cosign(within, &row.Checkpoint, row.Note, leaves)
+		cancel()
+		if err == nil {
+			row.Note = cosigned
+		}
+		receipts = append(receipts, receipt{kindWitness, w.URL, err})
+	}
+	receipts = append(receipts, a.put(ctx, row, now, last)...)
+	var errs []error
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range receipts {
+		text := ""
+		if r.err != nil {
+			errs = append(errs, fmt.Errorf("anchoring at %s: %w", r.uri, r.err))
+			text = r.err.Error()
+		} else {
+			a.since[r.kind] = now
+		}
+		row.AnchorKinds = append(row.AnchorKinds, r.kind)
+		row.AnchorURIs = append(row.AnchorURIs, r.uri)
 		row.AnchorErrors = append(row.AnchorErrors, text)
-	}
-	if dir := l.cfg.Integrity.Anchors.Directory; dir != "" {
-		file, err := anchorFile(dir, &row.Checkpoint, row.Note, now)
-		keep("directory", file, err)
-	}
-	if l.client != nil {
-		uri := l.cfg.Integrity.Anchors.HTTP.Get().Endpoint
-		keep("http", uri, l.post(ctx, uri, row.Note, now))
 	}
 	return errors.Join(errs...)
 }
 
-// post sends the checkpoint as a line of an anchor file: whoever takes it may append
-// it to one as it is.
-func (l *ledger) post(ctx context.Context, uri, signed string, now time.Time) error {
-	line, err := json.Marshal(anchored{now.UTC(), signed})
-	if err != nil {
-		return err
+// put uses all places whose time it is, side by side.
+func (a *anchors) put(ctx context.Context, row *audit.SignedCheckpoint, now time.Time, last bool) []receipt {
+	within, cancel := context.WithTimeout(ctx, anchorWithin)
+	defer cancel()
+	var due []*scheduled
+	for i := range a.places {
+		if p := &a.places[i]; last || !now.Before(p.next) {
+			due = append(due, p)
+		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, bytes.NewReader(append(line, '\n')))
-	if err != nil {
-		return err
+	receipts := make([]receipt, len(due))
+	var all sync.WaitGroup
+	for i, p := range due {
+		all.Go(func() {
+			uri, err := p.Put(within, &row.Checkpoint, row.Note, now)
+			receipts[i] = receipt{p.Kind(), uri, err}
+			if err == nil {
+				p.next = now.Add(p.every)
+			}
+		})
 	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := l.client.Do(req)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
-	if res.StatusCode/100 != 2 {
-		err = errors.Join(err, fmt.Errorf("it answered %s", res.Status))
-	}
-	return errors.Join(err, res.Body.Close())
+	all.Wait()
+	return receipts
 }
 
-// anchored is one line of an anchor file.
-type anchored struct {
-	Time time.Time `json:"time"`
-	Note string    `json:"note"`
+// observe reports how long each kind of anchor took nothing.
+func (a *anchors) observe(_ context.Context, o metric.Float64Observer) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for kind, at := range a.since {
+		o.Observe(max(0, time.Since(at).Seconds()), metric.WithAttributes(attribute.String("anchor", kind)))
+	}
+	return nil
 }
 
-// anchorFile appends a signed checkpoint to the file of its log and returns the
-// file's name. Nothing there is ever changed.
-func anchorFile(dir string, c *tlog.Checkpoint, signed string, now time.Time) (file string, err error) {
-	file = filepath.Join(dir, fmt.Sprintf("%s.%d.checkpoints", c.Writer, c.Epoch))
-	line, err := json.Marshal(anchored{now.UTC(), signed})
-	if err != nil {
-		return file, err
-	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return file, err
-	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
-	if err != nil {
-		return file, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(append(line, '\n')); err != nil {
-		return file, err
-	}
-	return file, f.Sync()
-}
-
-// maxPeers bounds how many other logs a heartbeat vouches for.
-const maxPeers = 64
-
-// peers are the newest checkpoints of the other writers: whoever deletes the log
-// of one contradicts what others signed.
-func (l *ledger) peers(ctx context.Context) (map[string]string, error) {
-	rows, err := l.conn.Query(ctx, "SELECT writer_id, writer_epoch, argMax(note, size) FROM "+l.table("ledger_checkpoints")+
-		fmt.Sprintf(" WHERE writer_id != ? GROUP BY writer_id, writer_epoch ORDER BY max(ts) DESC, writer_id LIMIT %d", maxPeers), l.journal.Writer().ID)
+// leafHashes reads hashes of this writer's leaves from the store, for proofs that
+// are checked against what was signed.
+func (l *ledger) leafHashes(ctx context.Context, first, last int64) ([]tlog.Hash, error) {
+	w := l.journal.Writer()
+	rows, err := l.conn.Query(ctx, "SELECT leaf_hash FROM "+l.table("ledger_batches")+
+		" WHERE writer_id = ? AND writer_epoch = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT 1 BY seq", w.ID, w.Epoch, uint64(first), uint64(last))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
-	peers := map[string]string{}
+	hashes := make([]tlog.Hash, 0, last-first)
 	for rows.Next() {
-		var id, signed string
-		var epoch uint64
-		if err := rows.Scan(&id, &epoch, &signed); err != nil {
+		var text string
+		if err := rows.Scan(&text); err != nil {
 			return nil, err
 		}
-		text, _, _ := strings.Cut(signed, "\n\n")
-		if c, err := tlog.ParseCheckpoint(text + "\n"); err == nil {
-			peers[fmt.Sprintf("peer_%d", len(peers))] = tlog.PeerText(&c)
+		var h tlog.Hash
+		if n, err := hex.Decode(h[:], []byte(text)); err != nil || n != len(h) {
+			return nil, fmt.Errorf("leaf_hash %q is no hash", text)
 		}
+		hashes = append(hashes, h)
 	}
-	return peers, rows.Err()
-}
-
-// checkpoint hands on the newest signed root of which the store has all leaves: one
-// that counts more would make a crash look like a tail that was cut.
-func (l *ledger) checkpoint(ctx context.Context, now time.Time) error {
-	l.sending.Lock()
-	signed := l.head.Note
-	l.sending.Unlock()
-	text, _, _ := strings.Cut(signed, "\n\n")
-	c, err := tlog.ParseCheckpoint(text + "\n")
-	if err != nil {
-		return err
-	}
-	row := audit.SignedCheckpoint{Checkpoint: c, TS: now.UnixMilli(), Note: signed}
-	failed := l.anchor(ctx, &row, now)
-	block, err := audit.EncodeCheckpoints([]audit.SignedCheckpoint{row})
-	if err != nil {
-		return err
-	}
-	return errors.Join(l.store.sender.Insert(ctx, block), failed)
+	return hashes, rows.Err()
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/anchor"
 	"github.com/spanwarden/spanwarden/internal/audit/verify"
 	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
 	"github.com/spanwarden/spanwarden/internal/tlog"
@@ -111,7 +112,7 @@ func (sc *scene) verify(later time.Duration, anchored bool) *verify.Report {
 	require.NoError(sc, err)
 	opts := verify.Options{Keys: keys, Now: time.Now().Add(later)}
 	if anchored {
-		opts.Anchors, err = verify.ReadAnchors(sc.anchors)
+		opts.Anchors, _, err = anchor.Read(sc.Context(), sc.anchors, anchor.Limits{Now: opts.Now})
 		require.NoError(sc, err)
 		require.NotEmpty(sc, opts.Anchors)
 	}

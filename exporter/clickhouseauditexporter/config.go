@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
@@ -113,21 +112,9 @@ type IntegrityConfig struct {
 	_ struct{}
 }
 
-// AnchorsConfig names places that nobody who can change the store can change.
-type AnchorsConfig struct {
-	// Directory gets one file a log, to which signed checkpoints are appended. Default
-	// none.
-	Directory string `mapstructure:"directory"`
-	// HTTP gets signed checkpoints by POST. What it answers must be 2xx. Default none.
-	HTTP configoptional.Optional[confighttp.ClientConfig] `mapstructure:"http"`
-
-	_ struct{}
-}
-
 var (
 	_ confmap.Validator = (*Config)(nil)
 	_ confmap.Validator = (*IntegrityConfig)(nil)
-	_ confmap.Validator = (*AnchorsConfig)(nil)
 	_ confmap.Validator = (*ContentConfig)(nil)
 	_ confmap.Validator = (*DeadLetterConfig)(nil)
 	_ confmap.Validator = (*LimitsConfig)(nil)
@@ -176,14 +163,6 @@ func (c *IntegrityConfig) Validate() error {
 		errs = append(errs, fmt.Errorf("interval: must be at least 1s, not %s", c.Interval))
 	}
 	return errors.Join(errs...)
-}
-
-// Validate asks for an address where checkpoints are posted.
-func (c *AnchorsConfig) Validate() error {
-	if h := c.HTTP.Get(); h != nil && !strings.HasPrefix(h.Endpoint, "http://") && !strings.HasPrefix(h.Endpoint, "https://") {
-		return fmt.Errorf("http::endpoint: want http:// or https:// and a host, not %q", h.Endpoint)
-	}
-	return nil
 }
 
 // Validate names the key and the value of every limit that cannot work.

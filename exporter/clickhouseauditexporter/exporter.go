@@ -83,10 +83,11 @@ func (e *auditExporter) start(ctx context.Context, host component.Host) error {
 		}
 		e.host = host
 		e.attach(s)
-		if h := e.cfg.Integrity.Anchors.HTTP.Get(); h != nil {
-			if e.ledger.client, e.startErr = h.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings); e.startErr != nil {
-				return
-			}
+		if e.ledger.anchors, e.startErr = openAnchors(ctx, host, e.set.TelemetrySettings, &e.cfg.Integrity, time.Now()); e.startErr != nil {
+			return
+		}
+		if e.startErr = e.tel.RegisterExporterClickhouseAuditAnchorLagCallback(e.ledger.anchors.observe); e.startErr != nil {
+			return
 		}
 		background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		e.cancel = cancel
@@ -143,6 +144,7 @@ func (e *auditExporter) shutdown(ctx context.Context) error {
 		e.cancel()
 		e.tasks.Wait()
 		err = e.ledger.close(ctx)
+		e.ledger.anchors.close()
 		e.store.sender.Close()
 	}
 	e.tel.Shutdown()

@@ -254,6 +254,24 @@ func TestValidateNamesKeyAndValue(t *testing.T) {
 		`integrity::anchors::http::endpoint: want http`: func(c *Config) {
 			c.Integrity.Anchors.HTTP = configoptional.Some(confighttp.ClientConfig{Endpoint: "host:1"})
 		},
+		`integrity::anchors::git::remote: want what git pushes to, not "--upload-pack=x"`: func(c *Config) {
+			c.Integrity.Anchors.Git = configoptional.Some(GitAnchorConfig{Remote: "--upload-pack=x", Branch: "a"})
+		},
+		`integrity::anchors::git::branch: want letters, digits and _-/, not "a..b"`: func(c *Config) {
+			c.Integrity.Anchors.Git = configoptional.Some(GitAnchorConfig{Remote: "x", Branch: "a..b"})
+		},
+		`integrity::anchors::s3::bucket: want the name of a bucket`: func(c *Config) {
+			c.Integrity.Anchors.S3 = configoptional.Some(S3AnchorConfig{LockMode: "compliance"})
+		},
+		`integrity::anchors::s3::lock_mode: want compliance or governance, not "x"`: func(c *Config) {
+			c.Integrity.Anchors.S3 = configoptional.Some(S3AnchorConfig{Bucket: "b", LockMode: "x"})
+		},
+		`integrity::anchors::s3::access_key_id, secret_access_key: want both or none`: func(c *Config) {
+			c.Integrity.Anchors.S3 = configoptional.Some(S3AnchorConfig{Bucket: "b", LockMode: "governance", SecretAccessKey: "x"})
+		},
+		`integrity::anchors::witnesses::0::key`: func(c *Config) {
+			c.Integrity.Anchors.Witnesses = []WitnessConfig{{Endpoint: "https://w", Key: "x"}}
+		},
 		`limits::block_rows: must be between`:    func(c *Config) { c.Limits.BlockRows = 1 << 30 },
 		`content::secret: must have at least 16`: func(c *Config) { c.Content.Enabled = true },
 	} {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/anchor"
 	"github.com/spanwarden/spanwarden/internal/audit/insert"
 )
 
@@ -37,10 +38,19 @@ func createDefaultConfig() component.Config {
 		Compression:  insert.None,
 		DeadLetter:   DeadLetterConfig{Directory: "spanwarden-dead-letter", MaxBytes: 1 << 30},
 		Limits:       LimitsConfig{ValueBytes: 16 << 10, Attributes: 256, BlockRows: 100_000},
-		Integrity:    IntegrityConfig{Enabled: true, Directory: "spanwarden-integrity", Interval: time.Minute, Anchors: AnchorsConfig{HTTP: configoptional.Default(anchorClient())}},
+		Integrity:    IntegrityConfig{Enabled: true, Directory: "spanwarden-integrity", Interval: time.Minute, Anchors: defaultAnchors()},
 		Timeout:      exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
 		Retry:        retry,
 		Queue:        configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
+	}
+}
+
+// defaultAnchors are what sections say that are given: none is.
+func defaultAnchors() AnchorsConfig {
+	return AnchorsConfig{
+		HTTP: configoptional.Default(anchorClient()),
+		Git:  configoptional.Default(GitAnchorConfig{Branch: anchor.DefaultBranch, Every: 10 * time.Minute}),
+		S3:   configoptional.Default(S3AnchorConfig{LockMode: "compliance", TLS: configtls.NewDefaultClientConfig()}),
 	}
 }
 

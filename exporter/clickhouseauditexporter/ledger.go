@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -30,7 +29,8 @@ type ledger struct {
 	logger *zap.Logger
 	build  component.BuildInfo
 	tel    *metadata.TelemetryBuilder
-	client *http.Client // of the HTTP anchor; nil where there is none
+	// anchors are used by beat alone.
+	anchors *anchors
 
 	mu      sync.Mutex
 	journal *journal.Journal
@@ -251,7 +251,7 @@ func (l *ledger) beat(ctx context.Context, kind string) error {
 	if err := l.flush(ctx); err != nil {
 		return err
 	}
-	return l.checkpoint(ctx, now)
+	return l.checkpoint(ctx, now, kind == tlog.Stop)
 }
 
 // run beats until ctx ends.
@@ -289,9 +289,6 @@ func (l *ledger) close(ctx context.Context) error {
 	defer cancel()
 	if err := l.beat(ctx, tlog.Stop); err != nil {
 		l.logger.Warn("The end of the ledger did not reach the store. The next start brings it.", zap.Error(err))
-	}
-	if l.client != nil {
-		l.client.CloseIdleConnections()
 	}
 	return errors.Join(l.journal.Close(), l.conn.Close())
 }

@@ -254,7 +254,7 @@ func (b *bucket) list(w http.ResponseWriter, prefix, after string, versions bool
 		fmt.Fprintf(&text, "<%s><Key>%s</Key><VersionId>null</VersionId></%s>", element, key, element)
 		n, last = n+1, key
 	}
-	fmt.Fprintf(w, "<R>%s</R>", text.String())
+	_, _ = fmt.Fprintf(w, "<R>%s</R>", text.String())
 }
 
 func TestS3(t *testing.T) {
@@ -335,7 +335,7 @@ func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 	case old != k.size:
 		w.WriteHeader(http.StatusConflict)
-		fmt.Fprintf(w, "%d\n", k.size)
+		_, _ = fmt.Fprintf(w, "%d\n", k.size)
 	case old > 0 && old < c.Size && tlog.CheckConsistency(proof, c.Size, c.Root, old, k.root) != nil:
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	case old == c.Size && c.Root != k.root:
@@ -345,7 +345,7 @@ func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		sig := ed25519.Sign(k.key, []byte("cosignature/v1\ntime 7\n"+c.Text()))
 		id := (&tlogKey{k.key}).id()
 		raw := append(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, id), 7), sig...)
-		fmt.Fprintf(w, "— w %s\n", base64.StdEncoding.EncodeToString(raw))
+		_, _ = fmt.Fprintf(w, "— w %s\n", base64.StdEncoding.EncodeToString(raw))
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 type Git struct {
 	Remote    string // whatever git pushes to
 	Branch    string // in front of the writer's name
-	Directory string // a repository of its own, made when it is first needed
+	Directory string // gets a repository for each writer, made when it is first needed
 }
 
 // DefaultBranch is in front of the name of each writer's branch.
@@ -40,84 +40,89 @@ func (g *Git) Put(ctx context.Context, c *tlog.Checkpoint, signed string, now ti
 	if err != nil {
 		return uri, err
 	}
-	if _, err := os.Stat(filepath.Join(g.Directory, "HEAD")); err != nil {
-		if _, err := git(ctx, "", nil, []string{"init", "--quiet", "--bare", g.Directory}); err != nil {
+	r := repo{remote: g.Remote, dir: filepath.Join(g.Directory, c.Writer+".git")}
+	if _, err := os.Stat(filepath.Join(r.dir, "HEAD")); err != nil {
+		if _, err := git(ctx, "", nil, []string{"init", "--quiet", "--bare", r.dir}); err != nil {
 			return uri, err
 		}
 	}
-	parent, err := g.run(ctx, nil, "for-each-ref", "--format=%(objectname)", ref)
+	parent, err := r.run(ctx, nil, "for-each-ref", "--format=%(objectname)", ref)
 	if err != nil {
 		return uri, err
 	}
 	if parent != "" {
-		if g.commitAndPush(ctx, c, ref, parent, raw, now) == nil {
+		if r.commitAndPush(ctx, c, ref, parent, raw, now) == nil {
 			return uri, nil
 		}
 	}
-	if parent, err = g.fetch(ctx, ref); err != nil {
+	if parent, err = r.fetch(ctx, ref); err != nil {
 		return uri, err
 	}
-	return uri, g.commitAndPush(ctx, c, ref, parent, raw, now)
+	return uri, r.commitAndPush(ctx, c, ref, parent, raw, now)
 }
 
+// repo is the repository of one writer.
+type repo struct{ remote, dir string }
+
 // fetch returns the newest commit of the remote's branch, "" where it has none.
-func (g *Git) fetch(ctx context.Context, ref string) (string, error) {
-	have, err := g.run(ctx, nil, "ls-remote", g.Remote, ref)
+func (r *repo) fetch(ctx context.Context, ref string) (string, error) {
+	have, err := r.run(ctx, nil, "ls-remote", r.remote, ref)
 	if err != nil || have == "" {
 		return "", err
 	}
-	if _, err := g.run(ctx, nil, "fetch", "--quiet", "--no-tags", "--depth=1", g.Remote, ref); err != nil {
+	if _, err := r.run(ctx, nil, "fetch", "--quiet", "--no-tags", "--depth=1", r.remote, ref); err != nil {
 		return "", err
 	}
-	return g.run(ctx, nil, "rev-parse", "FETCH_HEAD")
+	return r.run(ctx, nil, "rev-parse", "FETCH_HEAD")
 }
 
 // commitAndPush adds a commit that replaces the file of the log and leaves those of
 // the writer's earlier logs.
-func (g *Git) commitAndPush(ctx context.Context, c *tlog.Checkpoint, ref, parent string, raw []byte, now time.Time) error {
-	blob, err := g.run(ctx, raw, "hash-object", "-w", "--stdin")
+func (r *repo) commitAndPush(ctx context.Context, c *tlog.Checkpoint, ref, parent string, raw []byte, now time.Time) error {
+	blob, err := r.run(ctx, raw, "hash-object", "-w", "--stdin")
 	if err != nil {
 		return err
 	}
-	entries := fmt.Sprintf("100644 blob %s\t%s\n", blob, fileOf(c))
+	var entries bytes.Buffer
+	fmt.Fprintf(&entries, "100644 blob %s\t%s\n", blob, fileOf(c))
 	args := []string{"commit-tree", "-m", fmt.Sprintf("%s/%d: %d leaves", c.Writer, c.Epoch, c.Size)}
 	if parent != "" {
-		old, err := g.run(ctx, nil, "ls-tree", parent)
+		old, err := r.run(ctx, nil, "ls-tree", parent)
 		if err != nil {
 			return err
 		}
 		for entry := range strings.Lines(old) {
 			if entry = strings.TrimSpace(entry); entry != "" && !strings.HasSuffix(entry, "\t"+fileOf(c)) {
-				entries += entry + "\n"
+				entries.WriteString(entry + "\n")
 			}
 		}
 		args = append(args, "-p", parent)
 	}
-	tree, err := g.run(ctx, []byte(entries), "mktree")
+	tree, err := r.run(ctx, entries.Bytes(), "mktree")
 	if err != nil {
 		return err
 	}
-	commit, err := g.runAt(ctx, now, append(args, tree)...)
+	commit, err := r.runAt(ctx, now, append(args, tree)...)
 	if err != nil {
 		return err
 	}
-	if _, err := g.run(ctx, nil, "push", "--quiet", g.Remote, commit+":"+ref); err != nil {
+	if _, err := r.run(ctx, nil, "push", "--quiet", r.remote, commit+":"+ref); err != nil {
 		return err
 	}
-	if _, err := g.run(ctx, nil, "update-ref", ref, commit); err != nil {
+	if _, err := r.run(ctx, nil, "update-ref", ref, commit); err != nil {
 		return err
 	}
-	_, err = g.run(ctx, nil, "gc", "--auto", "--quiet")
+	_, err = r.run(ctx, nil, "gc", "--auto", "--quiet")
 	return err
 }
 
-func (g *Git) run(ctx context.Context, in []byte, args ...string) (string, error) {
-	return git(ctx, g.Directory, in, args)
+func (r *repo) run(ctx context.Context, in []byte, args ...string) (string, error) {
+	return git(ctx, r.dir, in, args)
 }
 
-func (g *Git) runAt(ctx context.Context, now time.Time, args ...string) (string, error) {
+func (r *repo) runAt(ctx context.Context, now time.Time, args ...string) (string, error) {
 	at := now.UTC().Format(time.RFC3339)
-	return git(ctx, g.Directory, nil, args, "GIT_AUTHOR_DATE="+at, "GIT_COMMITTER_DATE="+at)
+	return git(ctx, r.dir, nil, args, "GIT_AUTHOR_DATE="+at, "GIT_COMMITTER_DATE="+at)
 }
 
 // git runs git in a bare repository and returns what it prints.

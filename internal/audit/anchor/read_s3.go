@@ -32,17 +32,16 @@ const maxObjects = 5_000_000
 // read reads every version of the objects, also of those that were deleted or
 // replaced since: that is what a lock keeps.
 func (s *S3) read(ctx context.Context, l Limits) (held []Held, notes []string, err error) {
-	objects, err := s.list(ctx, true, l)
+	listed, err := s.list(ctx, true, l)
 	if err != nil {
 		plain, again := s.list(ctx, false, l)
 		if again != nil {
 			return nil, nil, again
 		}
-		objects = plain
+		listed = plain
 		notes = append(notes, fmt.Sprintf("s3://%s: versions could not be listed, only what is there now was read: %v", s.Bucket, err))
 	}
-	left := 0
-	objects, left = newestObjects(objects, l.PerLog)
+	objects, left := newestObjects(listed, l.PerLog)
 	if left > 0 {
 		notes = append(notes, fmt.Sprintf("s3://%s: %d older checkpoints were not read", s.Bucket, left))
 	}

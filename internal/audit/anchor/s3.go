@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -114,9 +115,7 @@ func (s *S3) do(ctx context.Context, method, key string, query url.Values, heade
 	if err != nil {
 		return 0, nil, err
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	credentials, err := s.credentials()
 	if err != nil {
 		return 0, nil, err

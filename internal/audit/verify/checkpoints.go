@@ -2,12 +2,8 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -23,35 +19,6 @@ type claim struct {
 	by     *log   // of a peer
 	seq    int64
 	anchor bool
-}
-
-// ReadAnchors reads what collectors anchored in a directory: files of one log each,
-// one JSON object a line. A last line that is torn is left out.
-func ReadAnchors(dir string) ([]Anchor, error) {
-	var anchors []Anchor
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".checkpoints") {
-			return err
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for n, line := range strings.SplitAfter(string(raw), "\n") {
-			if !strings.HasSuffix(line, "\n") {
-				break
-			}
-			var a struct {
-				Note string `json:"note"`
-			}
-			if err := json.Unmarshal([]byte(line), &a); err != nil {
-				return fmt.Errorf("%s: line %d: %w", path, n+1, err)
-			}
-			anchors = append(anchors, Anchor{Source: fmt.Sprintf("%s:%d", path, n+1), Note: a.Note})
-		}
-		return nil
-	})
-	return anchors, err
 }
 
 // readCheckpoints collects what others hold.

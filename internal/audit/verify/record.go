@@ -60,6 +60,11 @@ func (r *Report) Text(w io.Writer) error {
 		fmt.Fprintf(&b, "log %s/%d: %d leaves, %s to %s, %s, %s\n    received %d = written %d + filtered %d + refused %d\n", l.Writer, l.Epoch, l.Leaves,
 			l.First.Format(time.RFC3339), l.Last.Format(time.RFC3339), state, signer, l.Counters.Received, l.Counters.Written, l.Counters.Filtered, l.Counters.Refused)
 	}
+	for i := range r.Logs {
+		for _, c := range r.Logs[i].Cosigned {
+			fmt.Fprintf(&b, "log %s/%d: witness %s saw %d leaves at %s\n", r.Logs[i].Writer, r.Logs[i].Epoch, c.Witness, c.Leaves, c.At.Format(time.RFC3339))
+		}
+	}
 	for i := range r.Issues {
 		n := &r.Issues[i]
 		fmt.Fprintf(&b, "%s  %s: %s", strings.ToUpper(n.Level), n.Kind, n.Text)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/anchor"
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 
@@ -55,8 +56,10 @@ type Issue struct {
 // Options say whom to believe and what else to look at.
 type Options struct {
 	Keys    []note.Verifier
-	Anchors []Anchor
-	Now     time.Time
+	Anchors []anchor.Held
+	// Witnesses are whose cosignatures every log has to bear.
+	Witnesses []note.Verifier
+	Now       time.Time
 	// Grace is how long rows may be in the store before their leaf is. 0 means two
 	// minutes.
 	Grace time.Duration
@@ -65,12 +68,6 @@ type Options struct {
 	SealedSince time.Time
 	// ChunkRows bounds how many rows are hashed in one query. 0 means 250,000.
 	ChunkRows int
-}
-
-// Anchor is a signed checkpoint that was held outside the store.
-type Anchor struct {
-	Source string // where it is
-	Note   string
 }
 
 // Log is what was found of one log.
@@ -85,6 +82,14 @@ type Log struct {
 	Last     time.Time     `json:"last"`
 	Ended    bool          `json:"ended"`
 	Counters tlog.Counters `json:"counters"`
+	Cosigned []Cosigned    `json:"cosigned,omitempty"`
+}
+
+// Cosigned is the newest that a witness has seen of a log.
+type Cosigned struct {
+	Witness string    `json:"witness"`
+	Leaves  int64     `json:"leaves"`
+	At      time.Time `json:"at"` // the witness's clock
 }
 
 // Report is the outcome.
@@ -164,7 +169,7 @@ func Run(ctx context.Context, conn driver.Conn, opts Options) (*Report, error) {
 	// without a leaf then have none, and leaves that a checkpoint counts are there. The
 	// digests come last, for the leaves that were read.
 	for _, step := range []func(context.Context) error{
-		v.readSuffix, v.readGroups, v.readCheckpoints, v.readLeaves, v.checkLogs, v.checkCheckpoints, v.checkBatches, v.checkUnsealed, v.readMutations,
+		v.readSuffix, v.readGroups, v.readCheckpoints, v.readLeaves, v.checkLogs, v.checkCheckpoints, v.checkWitnesses, v.checkBatches, v.checkUnsealed, v.readMutations,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err

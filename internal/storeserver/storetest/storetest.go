@@ -36,7 +36,7 @@ type Store struct {
 
 // binary builds the command-line tool once per test process.
 var binary = sync.OnceValues(func() (string, error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/spanwarden/spanwarden").Output()
 	if err != nil {
 		return "", fmt.Errorf("finding the module: %w", err)
 	}

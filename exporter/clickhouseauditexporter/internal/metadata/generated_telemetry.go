@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -26,6 +28,7 @@ type TelemetryBuilder struct {
 	meter                                 metric.Meter
 	mu                                    sync.Mutex
 	registrations                         []metric.Registration
+	ExporterClickhouseAuditAnchorLag      metric.Float64ObservableGauge
 	ExporterClickhouseAuditBytes          metric.Int64Counter
 	ExporterClickhouseAuditClamped        metric.Int64Counter
 	ExporterClickhouseAuditDeadLetters    metric.Int64Counter
@@ -48,6 +51,31 @@ func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
 }
 
+// RegisterExporterClickhouseAuditAnchorLagCallback sets callback for observable ExporterClickhouseAuditAnchorLag metric.
+func (builder *TelemetryBuilder) RegisterExporterClickhouseAuditAnchorLagCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ExporterClickhouseAuditAnchorLag, obs: o})
+		return nil
+	}, builder.ExporterClickhouseAuditAnchorLag)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
+}
+
 // Shutdown unregister all registered callbacks for async instruments.
 func (builder *TelemetryBuilder) Shutdown() {
 	builder.mu.Lock()
@@ -66,6 +94,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ExporterClickhouseAuditAnchorLag, err = builder.meter.Float64ObservableGauge(
+		"otelcol_exporter_clickhouse_audit_anchor_lag",
+		metric.WithDescription("Time since an anchor last took a checkpoint, or since the start where it took none yet. What is newer could be cut off unnoticed by it. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterClickhouseAuditBytes, err = builder.meter.Int64Counter(
 		"otelcol_exporter_clickhouse_audit_bytes",
 		metric.WithDescription("Bytes of acknowledged inserts, before compression. [Alpha]"),

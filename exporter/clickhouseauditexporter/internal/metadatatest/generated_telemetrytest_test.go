@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -19,6 +20,10 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterExporterClickhouseAuditAnchorLagCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ExporterClickhouseAuditBytes.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditClamped.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditDeadLetters.Add(context.Background(), 1)
@@ -28,6 +33,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterClickhouseAuditRows.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditSettleSpans.Add(context.Background(), 1)
 	tb.ExporterClickhouseAuditTruncated.Add(context.Background(), 1)
+	AssertEqualExporterClickhouseAuditAnchorLag(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterClickhouseAuditBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
