@@ -1,0 +1,128 @@
+-- id: ev_new_tools
+-- number: 33
+-- section: C
+-- question: Which tools, servers and definitions of tools appeared for the first time, and had somebody approved them?
+-- controls: CC6.8 CC7.1 A.8.19 A.8.9
+-- shows: records
+-- column: tenant_id # tenant
+-- column: tool # tool that was called, or offered to a model with a definition
+-- column: server # MCP server, empty where it is none or nobody told
+-- column: definition_digest # SHA-256 of the definition that a model was offered, hex; empty: no definition was seen
+-- column: what # new_tool: neither called nor offered before; new_server: known from another server; new_definition: a known tool is defined otherwise than before
+-- column: first_seen # in all that is stored
+-- column: agents # that used it, or were offered it, in the period
+-- column: calls # in the period; of a new_server through it
+-- column: approved_by # who put the registry's version in force that allows it to one of these agents; the version where nobody is named; empty: none allows it
+-- column: approved_at # when that was first, NULL: never before the end of the period
+-- column: status # approved, approved_after_use, not_approved; no_registry: none is on record
+-- not_observed: No collector was there in the period: what is new is not known.
+-- zero: Collectors were there, and every tool, server and definition had been seen before.
+WITH
+calls AS
+(
+    SELECT tenant_id, toString(tool_name) AS tool, toString(mcp_server) AS server, '' AS definition, ts, toString(agent_id) AS agent, action_id
+    FROM {db}.actions{all}
+    WHERE ts < {period_end:DateTime64(3,'UTC')} AND kind IN ('tool', 'retrieval', 'memory') AND tool_name != ''
+),
+offers AS
+(
+    SELECT
+        tenant_id, JSONExtractString(definition, 'name') AS named, if(named != '', named, JSONExtractString(definition, 'function', 'name')) AS tool,
+        ts, agent, lower(hex(SHA256(definition))) AS digest
+    FROM
+    (
+        SELECT tenant_id, ts, toString(agent_id) AS agent, arrayJoin(mapValues(mapFilter((k, v) -> match(k, '^llm\\.tools\\.[0-9]+\\.tool\\.json_schema$'), attrs))) AS definition
+        FROM {db}.actions{all}
+        WHERE ts < {period_end:DateTime64(3,'UTC')} AND kind = 'inference'
+    )
+),
+history AS
+(
+    SELECT
+        tenant_id, tool, server, '' AS digest, min(ts) AS first_seen,
+        arraySort(groupUniqArrayIf(agent, ts >= {period_start:DateTime64(3,'UTC')} AND agent != '')) AS agents, uniqExactIf(action_id, ts >= {period_start:DateTime64(3,'UTC')}) AS calls
+    FROM calls
+    GROUP BY tenant_id, tool, server
+    UNION ALL
+    SELECT
+        tenant_id, tool, '', digest, min(ts),
+        arraySort(groupUniqArrayIf(agent, ts >= {period_start:DateTime64(3,'UTC')} AND agent != '')), toUInt64(0)
+    FROM offers
+    WHERE tool != ''
+    GROUP BY tenant_id, tool, digest
+),
+known AS
+(
+    SELECT
+        *,
+        min(first_seen) OVER (PARTITION BY tenant_id, tool) AS tool_seen,
+        minIf(first_seen, digest = '') OVER (PARTITION BY tenant_id, tool) AS called,
+        minIf(first_seen, digest != '') OVER (PARTITION BY tenant_id, tool) AS defined,
+        argMinIf(server, first_seen, digest = '') OVER (PARTITION BY tenant_id, tool) AS first_server,
+        argMinIf(digest, first_seen, digest != '') OVER (PARTITION BY tenant_id, tool) AS first_digest,
+        sum(calls) OVER (PARTITION BY tenant_id, tool) AS all_calls
+    FROM history
+),
+fresh AS
+(
+    SELECT
+        *,
+        multiIf(
+            first_seen = tool_seen, 'new_tool',
+            digest = '' AND first_seen > called, 'new_server',
+            digest != '' AND first_seen > defined, 'new_definition',
+            '') AS what
+    FROM known
+    WHERE first_seen >= {period_start:DateTime64(3,'UTC')}
+),
+used AS
+(
+    -- who it was that called is often known later
+    SELECT tenant_id, toString(tool_name) AS tool, arraySort(groupUniqArray(toString(agent_id))) AS agents
+    FROM {db}.ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
+    WHERE kind IN ('tool', 'retrieval', 'memory') AND tool_name != '' AND agent_id != '' AND tool_name IN (SELECT tool FROM fresh)
+    GROUP BY tenant_id, tool
+),
+appeared AS
+(
+    SELECT f.* REPLACE (arraySort(arrayDistinct(arrayConcat(f.agents, u.agents))) AS agents)
+    FROM fresh AS f
+    LEFT JOIN used AS u ON u.tenant_id = f.tenant_id AND u.tool = f.tool
+    WHERE f.what != ''
+),
+registry AS
+(
+    SELECT
+        ts, version, by_principal, d[1] AS agent,
+        '^' || replaceAll(replaceAll(replaceAll(replaceAll(replaceAll(replaceAll(replaceAll(
+            replaceRegexpAll(d[3], '([.+^$()|\\[\\]\\\\])', '\\\\\\1'),
+            '**', '\0'), '*', '[^/]*'), '\0', '.*'), '?', '[^/]'), '{', '(?:'), '}', ')'), ',', '|') || '$' AS pattern
+    FROM
+    (
+        SELECT ts, version, by_principal, splitByChar('\t', arrayJoin(declared)) AS d
+        FROM {db}.ev_config_versions(period_start = '1970-01-01 00:00:00', period_end = {period_end:DateTime64(3,'UTC')})
+        WHERE kind = 'registry' AND NOT refused
+    )
+    WHERE d[2] = 'tool'
+),
+approvals AS
+(
+    SELECT f.tenant_id AS tenant_id, f.tool AS tool, f.server AS server, f.digest AS digest, min(r.ts) AS approved_at, argMin(if(r.by_principal != '', r.by_principal, concat('registry ', r.version)), r.ts) AS approved_by
+    FROM (SELECT tenant_id, tool, server, digest, arrayJoin(agents) AS agent FROM appeared) AS f
+    INNER JOIN registry AS r ON f.agent = r.agent
+    WHERE match(f.tool, r.pattern) OR f.server != '' AND match(concat('mcp/', f.server, '/', f.tool), r.pattern)
+    GROUP BY tenant_id, tool, server, digest
+)
+SELECT
+    f.tenant_id AS tenant_id, f.tool AS tool, if(f.what = 'new_tool', f.first_server, f.server) AS server,
+    if(f.what = 'new_tool', f.first_digest, f.digest) AS definition_digest, f.what AS what, f.first_seen AS first_seen, f.agents AS agents,
+    if(f.what = 'new_server', f.calls, f.all_calls) AS calls,
+    a.approved_by AS approved_by, if(a.approved_by = '', NULL, toNullable(a.approved_at)) AS approved_at,
+    multiIf(
+        a.approved_by != '' AND a.approved_at <= f.first_seen, 'approved',
+        a.approved_by != '', 'approved_after_use',
+        (SELECT count() FROM {db}.config_versions{all} WHERE kind = 'registry' AND refused = 0 AND ts < {period_end:DateTime64(3,'UTC')}) = 0, 'no_registry',
+        'not_approved') AS status
+FROM appeared AS f
+LEFT JOIN approvals AS a ON a.tenant_id = f.tenant_id AND a.tool = f.tool AND a.server = f.server AND a.digest = f.digest
+ORDER BY f.first_seen, f.tenant_id, f.tool, f.server, f.digest
