@@ -12,7 +12,7 @@
 -- column: first_seen # in all that is stored
 -- column: agents # that used it, or were offered it, in the period
 -- column: calls # in the period; of a new_server through it
--- column: approved_by # who put the registry's version in force that allows it to one of these agents; the version where nobody is named; empty: none allows it
+-- column: approved_by # who approved the registry's entry that allows it to one of these agents, else who put it in force, else its version; empty: none allows it
 -- column: approved_at # when that was first, NULL: never before the end of the period
 -- column: status # approved, approved_after_use, not_approved; no_registry: none is on record
 -- not_observed: No collector was there in the period: what is new is not known.
@@ -93,13 +93,16 @@ appeared AS
 registry AS
 (
     SELECT
-        ts, version, by_principal, d[1] AS agent,
+        ts, version, d[1] AS agent,
+        arrayFirst(a -> a != '', [
+            JSONExtractString(substring(arrayFirst(e -> startsWith(e, concat(d[1], '\tentry\t')), declared), length(d[1]) + 8), 'approved_by'),
+            by_principal, concat('registry ', version)]) AS approved_by,
         '^' || replaceAll(replaceAll(replaceAll(replaceAll(replaceAll(replaceAll(replaceAll(
             replaceRegexpAll(d[3], '([.+^$()|\\[\\]\\\\])', '\\\\\\1'),
             '**', '\0'), '*', '[^/]*'), '\0', '.*'), '?', '[^/]'), '{', '(?:'), '}', ')'), ',', '|') || '$' AS pattern
     FROM
     (
-        SELECT ts, version, by_principal, splitByChar('\t', arrayJoin(declared)) AS d
+        SELECT ts, version, by_principal, declared, splitByChar('\t', arrayJoin(declared)) AS d
         FROM {db}.ev_config_versions(period_start = '1970-01-01 00:00:00', period_end = {period_end:DateTime64(3,'UTC')})
         WHERE kind = 'registry' AND NOT refused
     )
@@ -107,7 +110,7 @@ registry AS
 ),
 approvals AS
 (
-    SELECT f.tenant_id AS tenant_id, f.tool AS tool, f.server AS server, f.digest AS digest, min(r.ts) AS approved_at, argMin(if(r.by_principal != '', r.by_principal, concat('registry ', r.version)), r.ts) AS approved_by
+    SELECT f.tenant_id AS tenant_id, f.tool AS tool, f.server AS server, f.digest AS digest, min(r.ts) AS approved_at, argMin(r.approved_by, r.ts) AS approved_by
     FROM (SELECT tenant_id, tool, server, digest, arrayJoin(agents) AS agent FROM appeared) AS f
     INNER JOIN registry AS r ON f.agent = r.agent
     WHERE match(f.tool, r.pattern) OR f.server != '' AND match(concat('mcp/', f.server, '/', f.tool), r.pattern)

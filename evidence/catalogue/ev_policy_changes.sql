@@ -14,7 +14,8 @@
 -- column: effective_to # when the same collector told of the next version in force, NULL: it still was at the end of the period
 -- column: status # in_force, or refused: the version before it stayed in force
 -- column: by # who, empty where nobody is named
--- column: ticket # that was named
+-- column: ticket # that was named, of a registry those of the entries that changed
+-- column: approved_by # of a registry: who approved the entries that changed
 -- column: first_enforced # first action, decision or finding that names the version, NULL: none before the end of the period
 -- column: previous # version
 -- column: refused_reason # why
@@ -33,6 +34,11 @@ versions AS
 (
     SELECT
         *,
+        -- of the entries that changed: agent, entry, JSON
+        arrayMap(e -> arrayElement(splitByChar('\t', e, 3), 3), arrayFilter(e -> match(e, '^[^\t]*\tentry\t')
+            AND arrayExists(k -> startsWith(k, concat(splitByChar('\t', e)[1], ' ')), changed_keys), declared)) AS entries,
+        arrayDistinct(arrayFilter(x -> x != '', arrayMap(e -> JSONExtractString(e, 'ticket'), entries))) AS tickets,
+        arrayDistinct(arrayFilter(x -> x != '', arrayMap(e -> JSONExtractString(e, 'approved_by'), entries))) AS approvers,
         leadInFrame(toNullable(ts)) OVER (PARTITION BY tenant_id, writer_id, kind, component, refused ORDER BY ts, version ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next
     FROM {db}.ev_config_versions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
     WHERE kind != 'collector' AND ({kind:String} = '' OR kind = {kind:String})
@@ -63,7 +69,9 @@ SELECT
     v.tenant_id AS tenant_id, v.kind AS kind, v.component AS id, v.version AS version,
     multiIf(startsWith(v.version, 'sha256:'), v.version, v.content != '', concat('sha256:', lower(hex(SHA256(v.content)))), '') AS digest,
     v.ts AS effective_from, if(v.refused, NULL, v.next) AS effective_to, if(v.refused, 'refused', 'in_force') AS status,
-    v.by_principal AS by, v.extra['spanwarden.config.ticket'] AS ticket, if(a.version = '' OR v.refused, NULL, toNullable(a.at)) AS first_enforced,
+    v.by_principal AS by, if(v.extra['spanwarden.config.ticket'] != '', v.extra['spanwarden.config.ticket'], arrayStringConcat(v.tickets, ', ')) AS ticket,
+    arrayStringConcat(v.approvers, ', ') AS approved_by,
+    if(a.version = '' OR v.refused, NULL, toNullable(a.at)) AS first_enforced,
     v.previous AS previous, v.refused_reason AS refused_reason, v.changed_keys AS changed, v.files AS files, v.diff AS diff, v.content AS content, v.message AS message,
     v.writer_id AS writer_id, v.finding_id AS finding
 FROM versions AS v

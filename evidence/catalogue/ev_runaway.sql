@@ -33,7 +33,7 @@ halts AS
 (
     SELECT
         tenant_id, toString(extra['spanwarden.budget.scope']) AS scope, toString(extra['spanwarden.budget.key']) AS halted, minIf(ts, state = 'firing') AS at,
-        argMinIf(multiIf(extra['spanwarden.budget.id'] != '', concat('budget/', extra['spanwarden.budget.id']), by_principal != '', by_principal,
+        argMinIf(multiIf(extra['spanwarden.budget.id'] != '', concat('budget/', extra['spanwarden.budget.id']), extra['spanwarden.halt.by'] != '', extra['spanwarden.halt.by'],
             rule != '', toString(rule), message), ts, state = 'firing') AS stopper,
         if(countIf(state = 'resolved') > 0, maxIf(ts, state = 'resolved'), NULL) AS released
     FROM {db}.finding_events{all}
