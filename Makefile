@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build engine test oracles race fuzz lint generate generate-check bench bench-nab bench-peer dashboards conformance fault stranger prices clean
+.PHONY: help demo run build build-gateway scale engine test oracles race fuzz lint generate generate-check bench bench-nab bench-peer dashboards conformance fault stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,15 @@ build: ## the collector and the command-line tools, into _build
 	@ln -sf otelcol/otelcol-spanwarden _build/otelcol-spanwarden
 	@go build -o _build/spanwarden ./cmd/spanwarden
 	@go build -o _build/spanwarden-demo ./cmd/spanwarden-demo
+
+build-gateway: ## the gateway in front of several collectors, see docs/scale-out.md
+	@mkdir -p _build
+	@$(TOOL) builder --config builder-gateway.yaml --skip-strict-versioning=false 2>&1 | grep -E 'ERROR|Error|Compiled' || { echo "the gateway did not build"; exit 1; }
+	@ln -sf gateway/otelcol-spanwarden-gateway _build/otelcol-spanwarden-gateway
+
+scale: build engine build-gateway ## two governance collectors behind a gateway, one killed and replaced
+	go test -count=1 ./test/scale
+	cd test/deploy && go test -count=1 ./...
 
 engine: build ## fetch the embedded ClickHouse engine, once
 	@_build/spanwarden store install

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/shard"
 )
 
 // Config is the configuration of the governance extension.
@@ -40,8 +41,36 @@ type Config struct {
 	// Chains says when delegation chains are judged, for the delegation processor.
 	Chains ChainsConfig `mapstructure:"chains"`
 	Limits LimitsConfig `mapstructure:"limits"`
+	// Shard says which sessions are this collector's, where a gateway shares them
+	// out. Without it all are.
+	Shard ShardConfig `mapstructure:"shard"`
 
 	_ struct{}
+}
+
+// ShardConfig names the collectors behind a gateway.
+type ShardConfig struct {
+	// Collectors are all of them, as the gateway's loadbalancing exporter names
+	// them in resolver::static::hostnames.
+	Collectors []string `mapstructure:"collectors"`
+	// Self is this one. Required with collectors.
+	Self string `mapstructure:"self"`
+
+	_ struct{}
+}
+
+func (s *ShardConfig) validate() error {
+	if len(s.Collectors) == 0 && s.Self == "" {
+		return nil
+	}
+	ring, err := shard.New(s.Collectors)
+	if err != nil {
+		return fmt.Errorf("shard::collectors: %w", err)
+	}
+	if !ring.Has(s.Self) {
+		return fmt.Errorf("shard::self: want one of %s, not %q", strings.Join(s.Collectors, ", "), s.Self)
+	}
+	return nil
 }
 
 // ChainsConfig says when a delegation chain is settled and what carries authority.
@@ -125,7 +154,7 @@ func (c *Config) Validate() error {
 	positive("spans", c.Limits.Spans)
 	positive("findings", c.Limits.Findings)
 	positive("series", c.Limits.Series)
-	errs = append(errs, c.Rebuild.validate(), c.Chains.validate())
+	errs = append(errs, c.Rebuild.validate(), c.Chains.validate(), c.Shard.validate())
 	return errors.Join(errs...)
 }
 

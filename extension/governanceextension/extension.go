@@ -21,6 +21,7 @@ import (
 	"github.com/spanwarden/spanwarden/internal/governance/policies"
 	"github.com/spanwarden/spanwarden/internal/ledger"
 	"github.com/spanwarden/spanwarden/internal/policy"
+	"github.com/spanwarden/spanwarden/internal/shard"
 )
 
 // governor is the shell around internal/ledger: clock, lock, storage, files
@@ -36,6 +37,7 @@ type governor struct {
 	wake chan struct{}
 
 	chains *chains
+	ring   *shard.Ring // nil where nothing is shared; set once, by Start
 
 	mu         sync.Mutex
 	book       *book
@@ -94,6 +96,9 @@ func (e *governor) Start(ctx context.Context, host component.Host) error {
 	}
 	rules, err := files.compile()
 	if err != nil {
+		return err
+	}
+	if err := e.share(rules.parsed); err != nil {
 		return err
 	}
 	e.seen = files.digest()

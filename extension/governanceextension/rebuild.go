@@ -122,6 +122,9 @@ func (e *governor) rebuildOnce(ctx context.Context) (n int, err error) {
 		if err != nil {
 			return n, fmt.Errorf("rebuild: %w", err)
 		}
+		if e.Elsewhere(routedBy(&c)) != "" {
+			continue // its owner counts it
+		}
 		if batch = append(batch, c); len(batch) == rebuildBatch {
 			if err := e.recount(ctx, batch); err != nil {
 				return n, err

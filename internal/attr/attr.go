@@ -29,7 +29,10 @@ const (
 	PrincipalGrade = "spanwarden.principal.grade"
 	// Inherited names what an agent span does not state itself: agent, session,
 	// principal, with commas.
-	Inherited     = "spanwarden.inherited"
+	Inherited = "spanwarden.inherited"
+	// RoutingKey is by what a gateway sends spans to the collector that owns them:
+	// the session, or the trace where none is known.
+	RoutingKey    = "spanwarden.routing.key"
 	ToolName      = "spanwarden.tool.name"
 	ToolOperation = "spanwarden.tool.operation"
 	ToolResource  = "spanwarden.tool.resource"

@@ -26,6 +26,7 @@ const (
 	ReasonScopeEscalation     policy.Reason = "scope_escalation"
 	ReasonExpiredAuthority    policy.Reason = "expired_authority"
 	ReasonEvidenceUnavailable policy.Reason = "evidence_unavailable"
+	ReasonMisdirected         policy.Reason = "misdirected"
 )
 
 // Facts is everything that a decision hangs on.
@@ -42,6 +43,9 @@ type Facts struct {
 	Balances []ledger.Balance
 	// Authority is what a delegation refuses, "" if it refuses nothing.
 	Authority policy.Reason
+	// Owner is the collector that knows what the session spent, where that is
+	// another one.
+	Owner string
 }
 
 // Outcome is a decision before it has an id and a record.
@@ -62,6 +66,8 @@ type Outcome struct {
 	// Halt is in force, Budget is exceeded: nil where another cause decided.
 	Halt   *ledger.Halt
 	Budget *ledger.Balance
+	// Owner is the collector to ask instead, of reason misdirected.
+	Owner string
 }
 
 // Decide weighs the facts: an active halt, then what is denied, then budgets,
@@ -96,7 +102,17 @@ func Decide(f *Facts) Outcome {
 		o.Answered = Allow
 	}
 	o.Warning = o.Mode == policy.Warn && o.Effect != Allow && o.Answered == Allow
+	if f.Owner != "" && o.Answered != Halt {
+		return o.misdirected(f.Owner)
+	}
 	return o
+}
+
+// misdirected is the outcome where another collector owns the session: its halts
+// and what it spent are not known here, so nothing is allowed, in no mode. A halt
+// that is known stays a halt.
+func (o Outcome) misdirected(owner string) Outcome {
+	return Outcome{Effect: Deny, Answered: Deny, Mode: o.Mode, Policy: o.Policy, Reason: ReasonMisdirected, Owner: owner}
 }
 
 // halt returns the halt that decides: one of effect halt, or a person's denial.

@@ -252,3 +252,27 @@ spec: {agent: {id: said, match: [{subject: "agent:said"}]}, owner: "user:c@examp
 	assert.Nil(t, b.Agent, "who is not verified does not reach an entry that asks for it")
 	assert.Equal(t, "sure", q.Scopes.Agent, "the name is kept for the record")
 }
+
+// What another collector owns is allowed here in no mode, and a halt that is known
+// stays a halt.
+func TestMisdirected(t *testing.T) {
+	r := registry(t)
+	for _, mode := range []string{"shadow", "warn", "enforce"} {
+		for name, h := range halts() {
+			f := &Facts{Agent: r.Agent(mode), Request: &policy.Request{Tool: "look"}, Halt: h}
+			if h != nil && h.Rule == ledger.RulePerson {
+				f.Order = h
+			}
+			here := Decide(f)
+			f.Owner = "b:4317"
+			there := Decide(f)
+			if here.Answered == Halt {
+				assert.Equal(t, here, there, name)
+				continue
+			}
+			assert.Equal(t, Deny, there.Answered, "%s, %s", mode, name)
+			assert.Equal(t, ReasonMisdirected, there.Reason)
+			assert.Equal(t, "b:4317", there.Owner)
+		}
+	}
+}

@@ -52,6 +52,13 @@ type Halts interface {
 	Release(ctx context.Context, id, by, reason string) (ledger.Halt, error)
 }
 
+// Sharded is what an extension offers that may share its work with others.
+type Sharded interface {
+	// Elsewhere returns the collector that owns the session, "" where that is this
+	// one, the session is not named, or nothing is shared.
+	Elsewhere(session string) (owner string)
+}
+
 // Charge is one action and the span that told of it.
 type Charge struct {
 	ledger.Charge

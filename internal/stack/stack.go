@@ -24,10 +24,15 @@ var DefaultPorts = Ports{Store: 8123, OTLPHTTP: 4318, OTLPGRPC: 4317, Decision: 
 
 // Options say what to run and where.
 type Options struct {
-	Bin    string // folder of the binaries, as `make build` leaves them
-	Config string // collector configuration
-	State  string // folder for the store, the queue, dead letters and logs
-	Ports  Ports
+	Bin string // folder of the binaries, as `make build` leaves them
+	// Gateway runs the gateway, which takes no decisions and knows no store, in
+	// place of a collector.
+	Gateway bool
+	Config  string // collector configuration
+	State   string // folder for the store, the queue, dead letters and logs
+	Ports   Ports
+	// Overlays are further configuration files, merged over Config in order.
+	Overlays []string
 	// Env is further environment of the collector, "NAME=value" each.
 	Env []string
 	// Overrides are further collector settings, "a::b: value" each.
@@ -77,6 +82,12 @@ func (s *Stack) DSN() string { return "http://" + local(s.opts.Ports.Store) + "/
 // OTLP is where the collector takes OTLP over HTTP.
 func (s *Stack) OTLP() string { return "http://" + local(s.opts.Ports.OTLPHTTP) }
 
+// StorePort is where the store listens, for a stack that shares it.
+func (s *Stack) StorePort() int { return s.opts.Ports.Store }
+
+// OTLPGRPC is the host and port where the collector takes OTLP over gRPC.
+func (s *Stack) OTLPGRPC() string { return local(s.opts.Ports.OTLPGRPC) }
+
 // Decision is where the collector answers operators and those who ask.
 func (s *Stack) Decision() string { return "http://" + local(s.opts.Ports.Decision) }
 
@@ -105,17 +116,26 @@ func (s *Stack) StartCollector(ctx context.Context) error {
 		"extensions::health_check::endpoint: " + local(s.opts.Ports.Health),
 		"receivers::otlp::protocols::http::endpoint: " + local(s.opts.Ports.OTLPHTTP),
 		"receivers::otlp::protocols::grpc::endpoint: " + local(s.opts.Ports.OTLPGRPC),
-		"receivers::decision::http::endpoint: " + local(s.opts.Ports.Decision),
-		"receivers::decision::grpc::endpoint: " + local(s.opts.Ports.DecisionGRPC),
 		fmt.Sprintf("service::telemetry::metrics::readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: %d}}}}]", s.opts.Ports.Metrics),
 	}, s.opts.Overrides...)
-	args := make([]string, 0, 2+2*len(overrides))
+	binary := "otelcol-spanwarden-gateway"
+	if !s.opts.Gateway {
+		binary = "otelcol-spanwarden"
+		overrides = append([]string{
+			"receivers::decision::http::endpoint: " + local(s.opts.Ports.Decision),
+			"receivers::decision::grpc::endpoint: " + local(s.opts.Ports.DecisionGRPC),
+		}, overrides...)
+	}
+	args := make([]string, 0, 2+2*len(s.opts.Overlays)+2*len(overrides))
 	args = append(args, "--config", s.opts.Config)
+	for _, file := range s.opts.Overlays {
+		args = append(args, "--config", file)
+	}
 	for _, o := range overrides {
 		args = append(args, "--config", "yaml:"+o)
 	}
 	env := append([]string{"SPANWARDEN_CLICKHOUSE_DSN=" + s.DSN(), "SPANWARDEN_STATE=" + s.opts.State, "SPANWARDEN_ALERTMANAGER=" + s.Alertmanager()}, s.opts.Env...)
-	p, err := start(filepath.Join(s.opts.State, "collector.log"), env, filepath.Join(s.opts.Bin, "otelcol-spanwarden"), args...)
+	p, err := start(filepath.Join(s.opts.State, "collector.log"), env, filepath.Join(s.opts.Bin, binary), args...)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,10 @@ type Config struct {
 	// one, and a new one looks like a change of every agent. Empty, the default, means
 	// plain SHA-256.
 	DigestKey configopaque.String `mapstructure:"digest_key"`
+	// RoutingKey writes spanwarden.routing.key on each span, for a gateway that
+	// sends each session to one collector: the session, or the trace where none is
+	// known. Default false.
+	RoutingKey bool `mapstructure:"routing_key"`
 
 	_ struct{}
 }

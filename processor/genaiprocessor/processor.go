@@ -24,6 +24,7 @@ type genaiProcessor struct {
 	opts    genai.Options
 	setup   setupDigests
 	trust   bool // believe spanwarden.* that arrives
+	route   bool // write routing keys
 	next    consumer.Traces
 	tel     *metadata.TelemetryBuilder
 	counts  counters
@@ -42,6 +43,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*g
 		opts:    cfg.options(),
 		setup:   setupDigests{key: []byte(cfg.DigestKey)},
 		trust:   cfg.TrustIncoming,
+		route:   cfg.RoutingKey,
 		next:    next,
 		tel:     tel,
 		counts:  newCounters(tel),
@@ -70,6 +72,9 @@ func (p *genaiProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) er
 	for i := range batch.Items {
 		batch.Items[i].Write()
 		p.setup.write(&batch.Items[i])
+	}
+	if p.route {
+		p.tel.ProcessorGenaiUnrouted.Add(ctx, route(batch))
 	}
 	p.counts.record(ctx, batch, evicted)
 	p.batches.Put(batch)

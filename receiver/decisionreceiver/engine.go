@@ -12,6 +12,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/internal/decision"
 	"github.com/spanwarden/spanwarden/internal/decision/authzen"
+	"github.com/spanwarden/spanwarden/internal/governance"
 	"github.com/spanwarden/spanwarden/internal/governance/policies"
 	"github.com/spanwarden/spanwarden/internal/ledger"
 	"github.com/spanwarden/spanwarden/internal/policy"
@@ -184,6 +185,9 @@ func (e *engine) judge(q *decision.Question, rec *decision.Record) (policy.Bindi
 	asked := e.now()
 	e.halts(&q.Scopes, b.Agent, facts)
 	facts.Balances = e.gov.Balances(&q.Scopes)
+	if s, ok := e.gov.(governance.Sharded); ok {
+		facts.Owner = s.Elsewhere(q.Scopes.Session)
+	}
 	rec.Freshness.Budget = e.now().Sub(asked)
 	rec.Outcome = decision.Decide(facts)
 	rec.Balances = facts.Balances

@@ -207,6 +207,14 @@ func TestConfigs(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
+		switch filepath.Base(file) {
+		case "gateway.yaml": // for another binary, see test/deploy
+			continue
+		case "shard.yaml": // stands over another
+			out, err := validate(t, config, "file:"+file)
+			assert.NoError(t, err, "%s: %s", file, out)
+			continue
+		}
 		out, err := validate(t, file)
 		assert.NoError(t, err, "%s: %s", file, out)
 	}

@@ -62,6 +62,8 @@ type Detail struct {
 	Rule          string `json:"rule,omitempty"`
 	Warning       bool   `json:"warning,omitempty"`
 	PolicyVersion string `json:"policy_version,omitempty"`
+	// Owner is the collector to ask instead, of reason misdirected.
+	Owner string `json:"owner,omitempty"`
 }
 
 // SessionTermination is the only type of obligation we give.
@@ -82,7 +84,7 @@ func AnswerOf(r *decision.Record, f Form) Answer {
 	o := &r.Outcome
 	c := &Context{
 		EvaluationID: r.ID.String(), EvaluatedAt: r.At.UTC().Format(time.RFC3339Nano),
-		Spanwarden: &Detail{Effect: string(o.Effect), PolicyVersion: r.PolicyVersion, Warning: o.Warning},
+		Spanwarden: &Detail{Effect: string(o.Effect), PolicyVersion: r.PolicyVersion, Warning: o.Warning, Owner: o.Owner},
 	}
 	c.Reason = string(o.Reason)
 	if f.Rules {

@@ -195,6 +195,7 @@ var sentences = map[policy.Reason]string{
 	policy.ReasonToolNotAllowed: "tool not permitted", policy.ReasonResourceNotAllowed: "resource not permitted",
 	policy.ReasonOperationNotAllowed: "operation not permitted", policy.ReasonDeniedByRule: "denied by policy",
 	policy.ReasonUnregisteredAgent: "agent not registered", policy.ReasonRateExceeded: "rate exceeded",
+	decision.ReasonMisdirected:         "another collector owns this session",
 	decision.ReasonEvidenceUnavailable: "the decision could not be recorded", policy.ReasonNotEvaluable: "not enough is known to decide",
 }
 

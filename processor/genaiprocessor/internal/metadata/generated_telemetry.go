@@ -30,6 +30,7 @@ type TelemetryBuilder struct {
 	ProcessorGenaiForged          metric.Int64Counter
 	ProcessorGenaiMemoryEvictions metric.Int64Counter
 	ProcessorGenaiSpans           metric.Int64Counter
+	ProcessorGenaiUnrouted        metric.Int64Counter
 	ProcessorGenaiUsage           metric.Int64Counter
 	ProcessorGenaiUsageInvalid    metric.Int64Counter
 }
@@ -84,6 +85,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ProcessorGenaiSpans, err = builder.meter.Int64Counter(
 		"otelcol_processor_genai_spans",
 		metric.WithDescription("Spans read, by dialect and kind. Kind other under dialect unknown is not GenAI work. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorGenaiUnrouted, err = builder.meter.Int64Counter(
+		"otelcol_processor_genai_unrouted",
+		metric.WithDescription("GenAI spans that routing_key sends by their trace, because no session is known of them. What a session spends is exact only while this is 0. [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

@@ -23,6 +23,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorGenaiForged.Add(context.Background(), 1)
 	tb.ProcessorGenaiMemoryEvictions.Add(context.Background(), 1)
 	tb.ProcessorGenaiSpans.Add(context.Background(), 1)
+	tb.ProcessorGenaiUnrouted.Add(context.Background(), 1)
 	tb.ProcessorGenaiUsage.Add(context.Background(), 1)
 	tb.ProcessorGenaiUsageInvalid.Add(context.Background(), 1)
 	AssertEqualProcessorGenaiDuplicates(t, testTel,
@@ -35,6 +36,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorGenaiSpans(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorGenaiUnrouted(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorGenaiUsage(t, testTel,
