@@ -96,6 +96,10 @@ func (l *ledger) open() error {
 			"under another key are not vouched for by this one.",
 			zap.String("public_key", j.Public), zap.String("directory", l.cfg.Integrity.Directory))
 	}
+	if j.Fresh != "" {
+		l.logger.Warn("The journal of the audit store's ledger was not continued. A new log begins; the old files are kept beside it.",
+			zap.String("why", j.Fresh), zap.String("writer", j.Writer().ID), zap.String("directory", l.cfg.Integrity.Directory))
+	}
 	opts := *l.store.opts
 	if l.conn, err = clickhouse.Open(&opts); err != nil {
 		return errors.Join(err, j.Close())

@@ -32,6 +32,9 @@ type chains struct {
 	parked []*chain.Parked // to be stored
 	wanted []string        // to be taken back
 
+	log      chainLog
+	replayed []chain.Event // what follows from the log of a collector that crashed
+
 	used    atomic.Bool // a delegation processor observes
 	changed bool        // since the last snapshot
 	due     time.Time   // no snapshot before
@@ -63,13 +66,19 @@ func (c *chains) observe(records []chain.Record, now time.Time) []chain.Event {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.engine.Add(now.UnixNano(), records...)
+	if len(records) > 0 {
+		c.log.add(&chain.Input{At: now.UnixNano(), Records: records})
+	}
 	return c.flush(now)
 }
 
-// flush returns what follows, less what is between the engine and the storage.
 func (c *chains) flush(now time.Time) []chain.Event {
 	c.changed = true
-	events := c.engine.Flush(now.UnixNano())
+	return c.sift(c.engine.Flush(now.UnixNano()))
+}
+
+// sift returns what follows, less what is between the engine and the storage.
+func (c *chains) sift(events []chain.Event) []chain.Event {
 	kept := events[:0]
 	for _, ev := range events {
 		switch ev.Type {
@@ -87,7 +96,9 @@ func (c *chains) flush(now time.Time) []chain.Event {
 func (c *chains) settle(now time.Time) []chain.Event {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.flush(now)
+	events := c.replayed
+	c.replayed = nil
+	return append(events, c.flush(now)...)
 }
 
 func (c *chains) resolve(span chain.Ref) lineage.Answer {
@@ -105,6 +116,7 @@ func (c *chains) mark(now time.Time, marks []chain.Mark) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.engine.AddMarks(now.UnixNano(), marks...)
+	c.log.add(&chain.Input{At: now.UnixNano(), Marks: marks})
 }
 
 // Observe implements the interface of internal/governance/lineage.
@@ -122,6 +134,9 @@ func (e *governor) Tell(grants []chain.Grant, decisions []chain.Decision) {
 	now := e.now().UnixNano()
 	e.chains.engine.AddGrants(now, grants...)
 	e.chains.engine.AddDecisions(now, decisions...)
+	if len(grants)+len(decisions) > 0 {
+		e.chains.log.add(&chain.Input{At: now, Grants: grants, Decisions: decisions})
+	}
 	e.chains.changed = true
 }
 
@@ -212,6 +227,7 @@ func (e *governor) storeChains(snapshot bool) {
 		return
 	}
 	e.book.store.queue(storage.SetOperation(chainsKey, c.engine.Snapshot()))
+	c.log.snapshot(&e.book.store)
 	c.changed = false
 	// Snapshots take at most a twentieth of the time, whatever they grow to.
 	c.due = began.Add(20 * e.now().Sub(began))
@@ -223,14 +239,17 @@ func (e *governor) loadChains(ctx context.Context) error {
 		return nil
 	}
 	raw, err := e.book.store.client.Get(ctx, chainsKey)
-	if err != nil || raw == nil {
+	if err != nil {
 		return err
 	}
-	if err := e.chains.engine.Restore(raw); err != nil {
-		return fmt.Errorf("%s: %w", chainsKey, err)
+	e.chains.log.on = true
+	if raw != nil {
+		if err := e.chains.engine.Restore(raw); err != nil {
+			return fmt.Errorf("%w: %s: %w", errDamaged, chainsKey, err)
+		}
+		e.chains.used.Store(true)
 	}
-	e.chains.used.Store(true)
-	return nil
+	return e.replayChains(ctx)
 }
 
 // unpark takes back chains that were met again. It reads the storage without the

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -45,6 +46,8 @@ type governor struct {
 	broken     bool         // memory is ahead of the storage: read the storage again
 	loss       *ledger.Halt // of everything, as the state was gone; nil mostly
 	rebuilding bool
+	gaveUp     bool        // the state is damaged: the next start starts over
+	fatal      func(error) // tells the collector to end
 	stored     time.Time
 	reported   limits
 
@@ -105,9 +108,10 @@ func (e *governor) Start(ctx context.Context, host component.Host) error {
 	if e.book.store.client, err = e.client(ctx, host); err != nil {
 		return err
 	}
+	e.fatal = func(err error) { componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err)) }
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found, err := e.load(ctx)
+	found, err := e.loadOrStartOver(ctx)
 	if err != nil {
 		return err
 	}
@@ -144,7 +148,7 @@ func (e *governor) client(ctx context.Context, host component.Host) (storage.Cli
 	if err != nil {
 		return nil, fmt.Errorf("storage: %s: %w", e.cfg.Storage, err)
 	}
-	return client, nil
+	return checkedClient{client}, nil
 }
 
 // load makes memory equal to the storage.
@@ -166,6 +170,8 @@ func (e *governor) load(ctx context.Context) (found bool, err error) {
 	if err != nil {
 		return found, fmt.Errorf("reading the ledger's state from %s: %w", e.cfg.Storage, err)
 	}
+	b.store.stored = e.chainsStored
+	e.chainsDropped()
 	e.book, e.outbox, e.broken, e.stored = b, outbox, false, e.now()
 	return found, nil
 }
@@ -189,9 +195,6 @@ func (e *governor) begin(ctx context.Context, files *policyFiles, rules *compile
 		if err != nil {
 			return err
 		}
-	}
-	if err := e.loadChains(ctx); err != nil {
-		return err
 	}
 	if h := e.Policies(); h.Len() > 0 {
 		e.chains.follow(h, e.now(), e.now())
@@ -294,11 +297,13 @@ func (e *governor) ready(ctx context.Context) error {
 // commit stores the change. Where an idle key could not be read, the change was
 // computed from a balance that is wrong: memory is given up.
 func (e *governor) commit(ctx context.Context) error {
+	e.queueChains()
 	err := e.book.commit(ctx)
 	if err == nil {
 		return nil
 	}
 	e.broken = e.book.loadErr != nil
+	e.damaged(ctx, e.book.loadErr)
 	e.stateFailed(err)
 	return err
 }

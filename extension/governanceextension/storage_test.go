@@ -83,4 +83,20 @@ func (c diskClient) Batch(_ context.Context, ops ...*storage.Operation) error {
 	return nil
 }
 
+// Walk implements storage.Walker.
+func (c diskClient) Walk(ctx context.Context, visit storage.WalkFunc) error {
+	c.d.mu.Lock()
+	var ops []*storage.Operation
+	for key, value := range c.d.data {
+		more, err := visit(key, value)
+		if err != nil {
+			c.d.mu.Unlock()
+			return err
+		}
+		ops = append(ops, more...)
+	}
+	c.d.mu.Unlock()
+	return c.Batch(ctx, ops...)
+}
+
 func (diskClient) Close(context.Context) error { return nil }

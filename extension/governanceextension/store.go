@@ -3,7 +3,6 @@ package governanceextension
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -16,6 +15,10 @@ import (
 //	j/<n>     journal entry n: what changed since
 //	k/<key>   the state of an idle key that was pushed out of memory
 //	o/<n>     finding n of the outbox
+//	chains    the snapshot of the delegation chains
+//	chainlog  first entry that it does not have
+//	c/<n>     entry n: what the chains were told since
+//	p/<name>  a parked chain
 //
 // One Batch writes everything that one change needs, so that a crash leaves all
 // of it or nothing. State of idle keys is written with a snapshot only: written
@@ -33,7 +36,7 @@ func journalKey(n uint64) string { return fmt.Sprintf("j/%016x", n) }
 func outboxKey(n uint64) string  { return fmt.Sprintf("o/%016x", n) }
 func idleKey(key string) string  { return "k/" + key }
 
-var errMeta = errors.New("the stored state is of another version or damaged")
+var errMeta = fmt.Errorf("%w, or of another version", errDamaged)
 
 // store keeps the state in a storage extension. Without one (client nil) it
 // keeps nothing. It has one owner, who also calls it under one lock.
@@ -41,6 +44,7 @@ type store struct {
 	client storage.Client
 
 	ops          []*storage.Operation // not stored yet
+	stored       func()               // called when they are; nil for nobody
 	first, next  uint64               // journal entries: of the snapshot's time, and the next to write
 	head, tail   uint64               // outbox: oldest and next
 	journalBytes int
@@ -71,7 +75,7 @@ func (s *store) load(ctx context.Context, restore func(snapshot []byte) error, r
 	}
 	s.snapshot = len(snapshot)
 	if err := restore(snapshot); err != nil {
-		return true, err
+		return true, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	s.next, err = s.each(ctx, s.first, journalKey, func(entry []byte) error {
 		s.journalBytes += len(entry)
@@ -92,7 +96,7 @@ func (s *store) each(ctx context.Context, n uint64, key func(uint64) string, vis
 			return n, err
 		}
 		if err := visit(entry); err != nil {
-			return n, fmt.Errorf("%s: %w", key(n), err)
+			return n, fmt.Errorf("%w: %s: %w", errDamaged, key(n), err)
 		}
 	}
 }
@@ -144,6 +148,9 @@ func (s *store) commit(ctx context.Context) error {
 		return fmt.Errorf("storing the ledger's state: %w", err)
 	}
 	s.ops = nil
+	if s.stored != nil {
+		s.stored()
+	}
 	return nil
 }
 

@@ -137,6 +137,9 @@ func (p *delegationProcessor) pass(ctx context.Context, td ptrace.Traces, events
 	p.mu.Unlock()
 	counts := p.write(td, events, late)
 	err := p.next.ConsumeTraces(ctx, td)
+	if err == nil {
+		err = p.chains.Keep(ctx)
+	}
 	if err != nil {
 		p.keep(ctx, events, late)
 		return err

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanwarden/spanwarden/internal/operator"
+	"github.com/spanwarden/spanwarden/internal/stack"
 )
 
 // tally is what became of the spans of a scenario.
@@ -184,17 +185,19 @@ func summed(ctx context.Context, conn driver.Conn) (*big.Rat, error) {
 	return sum, nil
 }
 
-// charged is what the governance extension says they cost.
-func (r *rig) charged(ctx context.Context) (float64, error) {
-	client := &operator.Client{Base: r.Decision()}
-	found, err := client.Balances(ctx, url.Values{"project": {project}})
-	if err != nil {
-		return 0, err
+// charged is what the ledgers of all collectors say they cost.
+func (r *rig) charged(ctx context.Context) (sum float64, err error) {
+	for _, s := range append([]*stack.Stack{r.Stack}, r.others...) {
+		client := &operator.Client{Base: s.Decision()}
+		found, err := client.Balances(ctx, url.Values{"project": {project}})
+		if err != nil {
+			return 0, err
+		}
+		for i := range found {
+			sum += found[i].Spent
+		}
 	}
-	if len(found) == 0 {
-		return 0, nil // never charged
-	}
-	return found[0].Spent, nil
+	return sum, nil
 }
 
 // chargedEventually waits until the balance is what is owed: a rebuild takes a

@@ -97,8 +97,9 @@ func sameWriter(ctx context.Context, r *rig) error {
 	}
 	other, err := stack.New(stack.Options{
 		Bin: r.opts.bin, Config: r.opts.config, State: twin,
-		Env:       []string{"SPANWARDEN_CLICKHOUSE_DSN=" + r.DSN(), "SPANWARDEN_BUDGETS=" + filepath.Join(r.state, "budgets.yaml")},
-		Overrides: quick,
+		Env: []string{"SPANWARDEN_CLICKHOUSE_DSN=" + r.DSN(), "SPANWARDEN_BUDGETS=" + filepath.Join(r.state, "budgets.yaml")},
+		// Its own ledger begins with nothing: it would count what the other was sent.
+		Overrides: append([]string{`extensions::governance::rebuild::dsn: ""`}, quick...),
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spanwarden/spanwarden/internal/stack"
 )
 
 // result is a line of the table.
@@ -60,7 +62,7 @@ func (r *rig) judge(ctx context.Context, sc *scenario, res *result) {
 	}
 	r.judgeLedgers(ctx, sc, res)
 	r.weigh()
-	for _, s := range append(r.others, r.Stack) {
+	for _, s := range append([]*stack.Stack{r.Stack}, r.others...) {
 		if err := s.StopCollector(); err != nil {
 			res.fault("%v", err)
 		}
@@ -113,6 +115,7 @@ func (r *rig) recount(ctx context.Context, res *result) {
 		res.fault("%v", err)
 		return
 	}
+	r.others = nil // one counts for all
 	if err := r.start(ctx, r.StartCollector); err != nil {
 		res.fault("recounting: %v", err)
 		return

@@ -57,8 +57,8 @@ type Attempt struct {
 func (j *Journal) Begin(b *audit.Encoded, a *Attempt) (step Step, at int64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.broken != nil {
-		return Insert, 0, j.broken
+	if err := j.mend(); err != nil {
+		return Insert, 0, err
 	}
 	if a.Writer != j.writer {
 		return Foreign, a.Observed, nil

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
@@ -22,6 +21,7 @@ const (
 	fileKey      = "key"
 	fileName     = "writer"
 	fileLock     = "lock"
+	filePlace    = "place"
 	fileSnapshot = "snapshot.json"
 	fileLog      = "log.jsonl"
 )
@@ -86,7 +86,8 @@ func (j *Journal) takeSlot() error {
 }
 
 // load reads the snapshot and what happened since. A snapshot that is not there
-// or cannot be read leaves the epoch 0: a new log begins.
+// leaves the epoch 0: a new log begins. So does a damaged file, which is set aside:
+// a log that is not the one that was written must not be gone on with.
 func (j *Journal) load() error {
 	raw, err := os.ReadFile(filepath.Join(j.dir, fileSnapshot))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,15 +96,49 @@ func (j *Journal) load() error {
 	if err != nil {
 		return err
 	}
-	var s snapshot
-	if err := json.Unmarshal(raw, &s); err != nil || j.restore(&s) != nil {
-		j.writer.Epoch, j.tree = 0, tlog.Tree{}
+	damage := j.restore(raw)
+	if damage == nil {
+		if raw, err = os.ReadFile(filepath.Join(j.dir, fileLog)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		damage = j.replay(raw)
+	}
+	if damage == nil {
 		return nil
 	}
-	return j.replay()
+	j.Fresh = damage.Error()
+	return j.setAside()
 }
 
-func (j *Journal) restore(s *snapshot) error {
+// setAside keeps the files of a log that is not continued, in place of those that
+// were set aside before.
+func (j *Journal) setAside() error {
+	j.writer.Epoch, j.tree = 0, tlog.Tree{}
+	for _, name := range []string{fileSnapshot, fileLog} {
+		file := filepath.Join(j.dir, name)
+		if err := os.Rename(file, file+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) restore(raw []byte) error {
+	var s snapshot
+	text, err := unchecked(raw)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err == nil {
+		err = j.take(&s)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", fileSnapshot, err)
+	}
+	return nil
+}
+
+func (j *Journal) take(s *snapshot) error {
 	edge := make([]tlog.Hash, len(s.Edge))
 	for i, text := range s.Edge {
 		if n, err := hex.Decode(edge[i][:], []byte(text)); err != nil || n != len(edge[i]) {
@@ -148,23 +183,21 @@ func (j *Journal) addPending(p *Pending) error {
 }
 
 // replay reads the log. Its last line may be torn: what it says did not happen.
-func (j *Journal) replay() error {
-	raw, err := os.ReadFile(filepath.Join(j.dir, fileLog))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+func (j *Journal) replay(raw []byte) error {
 	for n, line := range bytes.SplitAfter(raw, []byte("\n")) {
-		if !bytes.HasSuffix(line, []byte("\n")) {
+		line, whole := bytes.CutSuffix(line, []byte("\n"))
+		if !whole {
 			break // torn, or nothing
 		}
 		var r record
-		if err := json.Unmarshal(line, &r); err != nil {
-			return fmt.Errorf("%s: line %d: %w", fileLog, n+1, err)
+		text, err := unchecked(line)
+		if err == nil {
+			err = json.Unmarshal(text, &r)
 		}
-		if err := j.redo(&r); err != nil {
+		if err == nil {
+			err = j.redo(&r)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: line %d: %w", fileLog, n+1, err)
 		}
 	}
@@ -201,34 +234,42 @@ func (j *Journal) redo(r *record) error {
 	return nil
 }
 
-// write appends a line and returns when it is on the disk. After a failure nothing
-// more is written: what the disk has is not known then.
+// write appends a line and returns when it is on the disk. After a failure it is
+// not known what the disk has: nothing is appended until memory was written anew.
 func (j *Journal) write(r *record) error {
-	if j.broken != nil {
-		return j.broken
+	if err := j.mend(); err != nil {
+		return err
 	}
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriter(j.wal)
-	_, _ = w.Write(append(line, '\n')) // Flush returns its error
-	if err = w.Flush(); err == nil && r.Sent == 0 {
+	line = append(checked(line), '\n')
+	if _, err = j.wal.Write(line); err == nil && r.Sent == 0 {
 		err = j.wal.Sync()
 	}
 	if err != nil {
 		j.broken = fmt.Errorf("writing the journal: %w", err)
 		return j.broken
 	}
-	j.walBytes += int64(len(line)) + 1
+	j.walBytes += int64(len(line))
+	return nil
+}
+
+// mend brings disk and memory together again after a failure, when there is room.
+func (j *Journal) mend() error {
+	if j.broken == nil {
+		return nil
+	}
+	if err := j.compact(); err != nil {
+		return fmt.Errorf("%w; and %w", j.broken, err)
+	}
+	j.broken = nil
 	return nil
 }
 
 // compact writes a snapshot and begins the log anew.
 func (j *Journal) compact() error {
-	if j.broken != nil {
-		return j.broken
-	}
 	s := snapshot{Epoch: j.writer.Epoch, Size: j.tree.Size(), Ended: j.ended, Count: j.counters}
 	for _, h := range j.tree.Edge() {
 		s.Edge = append(s.Edge, hex.EncodeToString(h[:]))
@@ -247,7 +288,7 @@ func (j *Journal) compact() error {
 		return err
 	}
 	file := filepath.Join(j.dir, fileSnapshot)
-	if err := writeFile(file+".new", raw); err != nil {
+	if err := writeFile(file+".new", checked(raw)); err != nil {
 		return err
 	}
 	if err := os.Rename(file+".new", file); err != nil {

@@ -44,6 +44,8 @@ type Journal struct {
 	NewKey bool   // the key was made just now
 	// Recovered says that a process before this one did not end in order.
 	Recovered bool
+	// Fresh says why a new log began although there was one here; "" where it did not.
+	Fresh string
 
 	opts   Options
 	dir    string
@@ -84,12 +86,20 @@ func (j *Journal) open(now time.Time) error {
 	if err := j.loadKey(); err != nil {
 		return err
 	}
+	if err := j.checkPlace(); err != nil {
+		return err
+	}
 	id, err := j.loadName()
 	if err != nil {
 		return err
 	}
 	j.writer.ID = id
-	if err := j.load(); err != nil {
+	if j.Fresh == "" {
+		err = j.load()
+	} else {
+		err = j.setAside()
+	}
+	if err != nil {
 		return err
 	}
 	if j.writer.Epoch == 0 {
@@ -110,6 +120,9 @@ func (j *Journal) begin(now time.Time) error {
 		return err
 	}
 	detail := map[string]string{"vkey": j.Public}
+	if j.Fresh != "" {
+		detail["fresh"] = j.Fresh
+	}
 	maps.Copy(detail, j.opts.Detail)
 	return j.append(tlog.Leaf{Kind: tlog.Genesis, Detail: detail}, "", now)
 }

@@ -156,6 +156,7 @@ func TestEveryTornLog(t *testing.T) {
 	require.NoError(t, err)
 	left := t.TempDir()
 	require.NoError(t, os.CopyFS(left, os.DirFS(dir)))
+	require.NoError(t, os.Remove(filepath.Join(left, "0", filePlace)), "as if it had not been copied")
 	file, snap := filepath.Join(left, "0", fileLog), filepath.Join(left, "0", fileSnapshot)
 	before, err := os.ReadFile(snap)
 	require.NoError(t, err)
@@ -200,10 +201,100 @@ func TestFaults(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "%s\n%s\n", private, public), 0o600))
 	_, err = Open(Options{Directory: t.TempDir(), KeyFile: file}, now)
 	assert.ErrorContains(t, err, "must be the public key of the first")
-	j := openIn(t, t.TempDir())
+}
+
+// A disk that fails, for want of room say, and is mended: nothing counts that was
+// not written, and the journal goes on by itself.
+func TestDiskThatFailsForAWhile(t *testing.T) {
+	dir := t.TempDir()
+	j := openIn(t, dir)
 	require.NoError(t, j.wal.Close())
-	_, _, err = j.Begin(encoded(1, 1), &Attempt{Writer: j.Writer()})
-	require.Error(t, err)
-	assert.Equal(t, int64(1), j.Size())
-	require.ErrorIs(t, j.Append(tlog.Heartbeat, nil, now), j.broken, "nothing more is written")
+	blocked := filepath.Join(j.dir, fileSnapshot+".new")
+	require.NoError(t, os.Mkdir(blocked, 0o700), "no snapshot can be written either")
+	for range 2 {
+		require.Error(t, j.Append(tlog.Heartbeat, nil, now))
+		_, _, err := j.Begin(encoded(1, 1), &Attempt{Writer: j.Writer()})
+		require.Error(t, err)
+		require.Equal(t, int64(1), j.Size(), "nothing was written")
+	}
+	require.NoError(t, os.Remove(blocked))
+	require.NoError(t, j.Append(tlog.Heartbeat, nil, now))
+	w, size := j.Writer(), j.Size()
+	require.Equal(t, int64(2), size)
+	require.NoError(t, j.Close())
+	again := openIn(t, dir)
+	assert.Equal(t, w, again.Writer())
+	assert.Equal(t, size, again.Size())
+	assert.Empty(t, again.Fresh)
+}
+
+// Whichever byte of a file is changed: the journal opens, and either it is what
+// was written or a new log begins that says why. The old file is kept.
+func TestEveryFlippedByte(t *testing.T) {
+	dir := t.TempDir()
+	j := openIn(t, dir)
+	for i := range byte(8) {
+		b := encoded(i, i)
+		_, _, err := j.Begin(b, &Attempt{Writer: j.Writer(), Observed: int64(i), First: int64(i), Now: now.UnixNano()})
+		require.NoError(t, err)
+		require.NoError(t, j.Commit(b, now))
+		if i == 4 {
+			require.NoError(t, j.compact())
+		}
+	}
+	whole, _, err := j.Checkpoint()
+	require.NoError(t, err)
+	fresh := 0
+	for _, name := range []string{fileSnapshot, fileLog} {
+		raw, err := os.ReadFile(filepath.Join(j.dir, name))
+		require.NoError(t, err)
+		for at := 0; at < len(raw); at += 31 {
+			left := t.TempDir()
+			require.NoError(t, os.CopyFS(left, os.DirFS(dir)))
+			require.NoError(t, os.Remove(filepath.Join(left, "0", filePlace)), "as if it had not been copied")
+			spoilt := bytes.Clone(raw)
+			spoilt[at] ^= 0x15
+			require.NoError(t, os.WriteFile(filepath.Join(left, "0", name), spoilt, 0o600))
+			again := openIn(t, left)
+			c, _, err := again.Checkpoint()
+			require.NoError(t, err)
+			if again.Fresh != "" {
+				fresh++
+				kept, err := os.ReadFile(filepath.Join(left, "0", name+".old"))
+				require.NoError(t, err)
+				require.Equal(t, spoilt, kept)
+				require.Greater(t, c.Epoch, whole.Epoch-1)
+				require.Equal(t, int64(1), c.Size, "a log of its own")
+				require.Contains(t, again.Unsent(1)[0].Detail, "fresh")
+			} else {
+				require.LessOrEqual(t, c.Size, whole.Size, "%s: byte %d", name, at)
+				require.Equal(t, whole.Epoch, c.Epoch)
+			}
+			require.NoError(t, again.Close())
+		}
+	}
+	assert.Positive(t, fresh)
+	require.NoError(t, j.Close())
+}
+
+// A copy of the folder writes a log of its own, under a name of its own; the
+// original goes on.
+func TestCopiedFolder(t *testing.T) {
+	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	j := openIn(t, dir)
+	w := j.Writer()
+	require.NoError(t, os.CopyFS(copied, os.DirFS(dir)))
+	twin := openIn(t, copied)
+	assert.NotEqual(t, w.ID, twin.Writer().ID)
+	assert.Equal(t, j.Public, twin.Public, "the key is the same")
+	assert.Equal(t, "the folder was copied here", twin.Fresh)
+	name := twin.Writer()
+	require.NoError(t, twin.Close())
+	require.NoError(t, j.Close())
+	for place, want := range map[string]audit.Writer{dir: w, copied: name} {
+		again := openIn(t, place)
+		assert.Equal(t, want, again.Writer())
+		assert.Empty(t, again.Fresh)
+		require.NoError(t, again.Close())
+	}
 }

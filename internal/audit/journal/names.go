@@ -73,6 +73,31 @@ func (j *Journal) makeKey(file string) error {
 	return syncDir(filepath.Dir(file))
 }
 
+// checkPlace looks whether the folder is where it was made. A copy of it, and a
+// clone of its disk, must not go on with the log of the original under its name:
+// that would be two histories, which nobody can tell from a forgery.
+func (j *Journal) checkPlace() error {
+	here := place(j.held)
+	if here == "" {
+		return nil
+	}
+	file := filepath.Join(j.dir, filePlace)
+	raw, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if string(raw) == here {
+		return nil
+	}
+	if len(raw) > 0 {
+		j.Fresh = "the folder was copied here"
+		if err := os.Remove(filepath.Join(j.dir, fileName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return writeFile(file, []byte(here))
+}
+
 func (j *Journal) loadName() (string, error) {
 	file := filepath.Join(j.dir, fileName)
 	raw, err := os.ReadFile(file)

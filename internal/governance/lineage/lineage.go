@@ -4,6 +4,7 @@
 package lineage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -24,6 +25,9 @@ type Chains interface {
 	// Tell adds what the decision receiver registered and answered. A grant that is
 	// revoked is told again with its end.
 	Tell(grants []chain.Grant, decisions []chain.Decision)
+	// Keep returns when what was observed is stored: only then may a batch be
+	// acknowledged. It is cheap where a charge has stored it already.
+	Keep(ctx context.Context) error
 	// Settle returns what time alone proves. Call it every few seconds.
 	Settle() []chain.Event
 	// Resolve returns what is known of the run around each span, in order; Known
