@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build build-gateway scale engine test oracles race fuzz lint generate generate-check bench bench-nab bench-peer dashboards conformance fault stranger prices clean
+.PHONY: help demo run build build-gateway scale engine test oracles race fuzz lint generate generate-check bench bench-nab bench-evidence bench-peer dashboards conformance fault stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -74,6 +74,10 @@ bench-nab: ## the baseline's own kernel on the Numenta Anomaly Benchmark (NAB=DI
 bench-peer: build engine ## beside the contrib ClickHouse exporter: CPU, memory, bytes stored (minutes; ARGS="-h")
 	@$(TOOL) builder --config test/bench/peer/builder.yaml --skip-strict-versioning=false 2>&1 | grep -E 'ERROR|Error|Compiled'
 	@go run ./test/bench/peer $(ARGS)
+
+EVIDENCE_ROWS ?= 5000000
+bench-evidence: build engine ## seconds of every evidence query, on a store of a year (EVIDENCE_ROWS actions)
+	go run ./test/bench/evidence -rows $(EVIDENCE_ROWS)
 
 dashboards: ## regenerate the Grafana dashboards, as after a change of an evidence query
 	cd dashboards/gen && go run .
