@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -45,6 +46,12 @@ type verifyFlags struct {
 	format      string
 	by          string
 	sealedSince string
+	from, to    string
+	sample      int
+	seed        string
+	deep        bool
+	sinceLastOK bool
+	sinceReport string
 	grace       time.Duration
 	// anchorsPerLog bounds what is read of an anchor that keeps a file a checkpoint.
 	anchorsPerLog int
@@ -87,6 +94,14 @@ func newVerifyCommand() *cobra.Command {
 	f.StringVar(&v.by, "by", "", "who verifies (default the user of this process)")
 	f.StringVar(&v.sealedSince, "sealed-since", "", "when sealing began (RFC 3339): older rows without a seal are not vouched for, and no sign of tampering")
 	f.DurationVar(&v.grace, "grace", 2*time.Minute, "how long rows of a living collector may be without their leaf")
+	f.StringVar(&v.from, "from", "", "look at rows from this time on: a date, RFC 3339, or how long ago (7d)")
+	f.StringVar(&v.to, "to", "", "look at rows before this time")
+	f.IntVar(&v.sample, "sample", 0, "look at so many batches, drawn by --seed (default all)")
+	f.StringVar(&v.seed, "seed", "", "of the sample; the same draws the same batches (default made at random and printed)")
+	f.BoolVar(&v.deep, "deep", false, "read the rows themselves and hash them here, not in the store")
+	f.BoolVar(&v.sinceLastOK, "since-last-ok", false, "leave out what the newest verification on record looked at. Who can write to the store can make up such a record:\n"+
+		"a quick look between two full ones")
+	f.StringVar(&v.sinceReport, "since-report", "", "the same, by a report (--format json) that you kept")
 	f.BoolVar(&v.record, "record", true, "write to the store that it was verified")
 	return cmd
 }
@@ -100,6 +115,9 @@ func (v *verifyFlags) run(cmd *cobra.Command) (report *verify.Report, err error)
 		if opts.SealedSince, err = time.Parse(time.RFC3339, v.sealedSince); err != nil {
 			return nil, fmt.Errorf("--sealed-since: %w", err)
 		}
+	}
+	if err = v.scope(&opts); err != nil {
+		return nil, err
 	}
 	if opts.Keys, err = readKeys(v.keys); err != nil {
 		return nil, err
@@ -116,21 +134,74 @@ func (v *verifyFlags) run(cmd *cobra.Command) (report *verify.Report, err error)
 		opts.Anchors, notes = append(opts.Anchors, some...), append(notes, left...)
 	}
 	err = withStore(cmd.Context(), v.dsn, func(conn driver.Conn, _ *clickhouse.Options) error {
+		if v.sinceLastOK {
+			if opts.Since, err = verify.LastOK(cmd.Context(), conn); err != nil {
+				return fmt.Errorf("--since-last-ok: %w", err)
+			}
+		}
 		opts.Now = time.Now()
 		report, err = verify.Run(cmd.Context(), conn, opts)
 		if err != nil {
 			return err
 		}
-		report.Took, report.Notes = time.Since(opts.Now), append(notes, report.Notes...)
+		report.Took, report.Notes, report.RunID = time.Since(opts.Now), append(notes, report.Notes...), runID()
 		if !v.record {
 			return nil
 		}
-		if err := verify.Record(cmd.Context(), conn, report, runID(), v.who(), version()); err != nil {
+		digest, err := verify.Record(cmd.Context(), conn, report, v.who(), version())
+		if err != nil {
 			cmd.PrintErrln("spanwarden: that the store was verified could not be written to it:", err)
+			return nil
 		}
+		report.Digest = digest
 		return nil
 	})
 	return report, err
+}
+
+// scope reads what is to be looked at.
+func (v *verifyFlags) scope(opts *verify.Options) (err error) {
+	if v.sample < 0 {
+		return fmt.Errorf("--sample: must not be negative, not %d", v.sample)
+	}
+	if v.sinceLastOK && v.sinceReport != "" {
+		return errors.New("--since-last-ok, --since-report: want one of them")
+	}
+	opts.Sample, opts.Seed, opts.Deep = v.sample, v.seed, v.deep
+	if opts.Seed == "" {
+		opts.Seed = runID()
+	}
+	if opts.From, err = timeOf("--from", v.from); err != nil {
+		return err
+	}
+	if opts.To, err = timeOf("--to", v.to); err != nil {
+		return err
+	}
+	if !opts.From.IsZero() && !opts.To.IsZero() && !opts.From.Before(opts.To) {
+		return fmt.Errorf("--from, --to: there is no time from %s to %s", v.from, v.to)
+	}
+	if v.sinceReport == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(v.sinceReport)
+	if err != nil {
+		return fmt.Errorf("--since-report: %w", err)
+	}
+	if opts.Since, err = verify.ParseBaseline(v.sinceReport, raw); err != nil {
+		return fmt.Errorf("--since-report %s: %w", v.sinceReport, err)
+	}
+	return nil
+}
+
+// timeOf reads a date, which is its first moment in UTC, a time, or how long ago.
+func timeOf(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.DateOnly, text); err == nil {
+		return at, nil
+	}
+	return moment(flag, text, time.Now())
 }
 
 func (v *verifyFlags) who() string {

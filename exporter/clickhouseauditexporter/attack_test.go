@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,7 +102,7 @@ func newScene(t *testing.T, s *storetest.Store, database string) *scene {
 	id, seq, _ := strings.Cut(last, " ")
 	_, err = fmt.Sscan(seq, &sc.lastSeq)
 	require.NoError(t, err)
-	sc.words = strings.NewReplacer("{db}", database, "{batch}", sc.batch, "{last}", id, "{last_seq}", seq, "{partition}", sc.ask("SELECT toString(toYYYYMM(min(ts))) FROM {db}.actions"), "{writer}", writer.ID, "{peer}", peer.ID,
+	sc.words = strings.NewReplacer("{db}", database, "{batch}", sc.batch, "{last}", id, "{last_seq}", seq, "{seq}", strconv.FormatInt(sc.seq, 10), "{partition}", sc.ask("SELECT toString(toYYYYMM(min(ts))) FROM {db}.actions"), "{writer}", writer.ID, "{peer}", peer.ID,
 		"{span}", sc.ask("SELECT span_id FROM {db}.actions WHERE batch_id = unhex('"+sc.batch+"') AND row_ix = 2"))
 	return sc
 }

@@ -129,7 +129,7 @@ func (l *Leaf) Text() string {
 }
 
 // Hash is the leaf's hash in the tree.
-func (l *Leaf) Hash() Hash { return tlog.RecordHash([]byte(l.Text())) }
+func (l *Leaf) Hash() Hash { return HashOf(l.Text()) }
 
 var errNotCanonical = errors.New("is not the canonical text of a leaf")
 

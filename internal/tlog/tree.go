@@ -93,3 +93,6 @@ func ProveLeaf(i int, leaves []Hash) ([]Hash, error) {
 func CheckLeaf(proof []Hash, size int64, root Hash, i int64, leaf Hash) error {
 	return tlog.CheckRecord(proof, size, root, i, leaf)
 }
+
+// HashOf is the hash in the tree of a leaf with this text.
+func HashOf(text string) Hash { return tlog.RecordHash([]byte(text)) }

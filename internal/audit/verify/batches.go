@@ -24,29 +24,27 @@ type group struct {
 // stored is what there is of a group.
 type stored struct {
 	rows        uint64
-	answers     uint64 // of people, which no collector seals
-	first, last time.Time
+	answers     uint64    // of people, which no collector seals
+	first, last time.Time // when it was inserted
+	from, to    int64     // the rows' own time, ns since 1970
 }
 
 // readGroups counts what is stored, by what the rows say of themselves.
 func (v *verifier) readGroups(ctx context.Context) error {
 	v.groups = map[group]stored{}
-	for _, t := range audit.SealedTables(audit.HashVersion) {
-		if !v.tables[t.Name] {
-			continue
-		}
+	for _, t := range v.tablesOf() {
 		answers := "0"
 		if t.Name == "finding_events" {
 			answers = "countIf(writer_id = '' AND state IN ('" + audit.Acknowledged + "', '" + audit.Closed + "'))"
 		}
 		rows, err := v.conn.Query(ctx, "SELECT writer_id, writer_epoch, lower(hex(batch_id)), count(), toUInt64("+answers+
-			"), min(inserted_at), max(inserted_at) FROM "+t.Name+v.suffix+" GROUP BY writer_id, writer_epoch, batch_id")
+			"), min(inserted_at), max(inserted_at), toUnixTimestamp64Nano(min("+t.Time+")), toUnixTimestamp64Nano(max("+t.Time+")) FROM "+t.Name+v.suffix+v.period.rows(t.Time)+" GROUP BY writer_id, writer_epoch, batch_id")
 		if err != nil {
 			return err
 		}
 		for rows.Next() {
 			g, s := group{table: t.Name}, stored{}
-			if err := rows.Scan(&g.writer, &g.epoch, &g.batch, &s.rows, &s.answers, &s.first, &s.last); err != nil {
+			if err := rows.Scan(&g.writer, &g.epoch, &g.batch, &s.rows, &s.answers, &s.first, &s.last, &s.from, &s.to); err != nil {
 				return err
 			}
 			v.groups[g] = s
@@ -76,13 +74,10 @@ func (v *verifier) checkBatches(ctx context.Context) error {
 		version uint8
 	}
 	byFormat := map[format][]sealed{}
-	for _, l := range v.sorted() {
-		for i := range l.leaves {
-			if leaf := &l.leaves[i].leaf; leaf.Kind == tlog.Batch {
-				f := format{leaf.Table, leaf.HashVersion}
-				byFormat[f] = append(byFormat[f], sealed{l, leaf})
-			}
-		}
+	v.choose()
+	for _, s := range v.chosen {
+		f := format{s.leaf.Table, s.leaf.HashVersion}
+		byFormat[f] = append(byFormat[f], s)
 	}
 	for f, batches := range byFormat {
 		table, ok := tableOf(f.table, f.version)
@@ -161,6 +156,9 @@ func (v *verifier) digests(ctx context.Context, t *audit.SealedTable, batches []
 	}
 	condition := fmt.Sprintf("\nWHERE %s >= fromUnixTimestamp64Nano(%d, 'UTC') AND %s <= fromUnixTimestamp64Nano(%d, 'UTC') AND batch_id IN (%s)",
 		t.Time, from, t.Time, to, strings.Join(ids, ", "))
+	if v.opts.Deep {
+		return v.deepDigests(ctx, t, condition)
+	}
 	rows, err := v.conn.Query(ctx, "SELECT writer_id, writer_epoch, lower(hex(batch_id)), batch_rows, redelivered, batch_digest FROM ("+
 		t.BatchDigests(t.Name+v.suffix, condition)+")")
 	if err != nil {
@@ -216,21 +214,21 @@ func (l *log) retention() time.Duration {
 
 // checkUnsealed tells of rows that no leaf tells of.
 func (v *verifier) checkUnsealed(context.Context) error {
-	known := map[group]bool{}
-	for _, l := range v.logs {
-		for i := range l.leaves {
-			if s := (sealed{l, &l.leaves[i].leaf}); s.leaf.Kind == tlog.Batch {
-				known[s.group()] = true
-			}
-		}
-	}
+	known := v.knownGroups()
 	for g, s := range v.groups {
-		if !known[g] {
+		leaf := known[g]
+		switch {
+		case leaf == nil:
 			v.unsealed(g, s)
+		case s.from < leaf.MinTS || s.to > leaf.MaxTS: // where digests do not look
+			v.report.add(v.logs[g.logID].issue(Tampered, "rows_added", int64(leaf.Seq), "rows of the batch are from %s to %s, and were sealed from %s to %s",
+				nanos(s.from), nanos(s.to), nanos(leaf.MinTS), nanos(leaf.MaxTS)))
 		}
 	}
 	return nil
 }
+
+func nanos(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }
 
 func (v *verifier) unsealed(g group, s stored) {
 	issue := Issue{Writer: g.writer, Epoch: g.epoch, Table: g.table, Batch: g.batch, Kind: "rows_unsealed"}

@@ -23,14 +23,19 @@ type log struct {
 	good   int     // leading leaves that a key of ours signed
 	trust  trust
 	roots  map[int64]tlog.Hash // wanted sizes that were reached
+	// vouched is how many leading leaves an earlier verification has seen.
+	vouched int64
 }
 
 // entry is a row of ledger_batches.
 type entry struct {
-	seq  uint64
-	leaf tlog.Leaf
-	text string
-	note string
+	seq    uint64
+	hash   tlog.Hash
+	full   bool // what follows was read as well
+	pulled bool // because rows name it
+	leaf   tlog.Leaf
+	text   string
+	note   string
 }
 
 // trust says whose a log is.
@@ -54,14 +59,25 @@ func (l *log) issue(result Result, kind string, seq int64, text string, args ...
 	return i
 }
 
-// readLeaves reads the ledger. What a row says beside the text of its leaf has to
-// agree with it.
+// readLeaves reads the ledger: leaves that the period has nothing to do with by
+// their hash alone, computed of the text that was signed.
 func (v *verifier) readLeaves(ctx context.Context) error {
-	rows, err := v.conn.Query(ctx, `SELECT DISTINCT writer_id, writer_epoch, seq, leaf, note,
+	which := v.period.leaves()
+	if v.opts.Deep {
+		which = "1" // that hash would be the store's
+	}
+	return v.scanLeaves(ctx, which, "", func(id logID, e *entry, rest string) { v.addLeaf(id, e, rest) })
+}
+
+// scanLeaves reads leaves in order, in full where the condition which holds.
+func (v *verifier) scanLeaves(ctx context.Context, which, where string, add func(id logID, e *entry, rest string)) error {
+	rows, err := v.conn.Query(ctx, `SELECT DISTINCT writer_id, writer_epoch, seq,
+    seq = max(seq) OVER (PARTITION BY writer_id, writer_epoch) AS last, toBool(`+which+`) AS wanted,
+    if(wanted, '', hex(SHA256(concat(unhex('00'), leaf)))) AS hash, if(wanted, leaf, '') AS text, if(wanted, note, '') AS signed, if(wanted,
     concat(entry_kind, ' ', toString(toUnixTimestamp64Milli(sealed_at)), ' ', table_name, ' ', lower(hex(batch_id)), ' ', toString(rows), ' ', batch_digest, ' ',
         toString(hash_v), ' ', toString(toUnixTimestamp64Nano(min_ts)), ' ', toString(toUnixTimestamp64Nano(max_ts)), ' ', toString(spans_received), ' ',
-        toString(spans_written), ' ', toString(spans_filtered), ' ', toString(spans_refused), ' ', leaf_hash) AS rest
-FROM ledger_batches`+v.suffix+` ORDER BY writer_id, writer_epoch, seq, leaf, note`)
+        toString(spans_written), ' ', toString(spans_filtered), ' ', toString(spans_refused), ' ', leaf_hash), '') AS rest
+FROM ledger_batches`+v.suffix+where+` ORDER BY writer_id, writer_epoch, seq, text, signed`)
 	if err != nil {
 		return err
 	}
@@ -69,11 +85,15 @@ FROM ledger_batches`+v.suffix+` ORDER BY writer_id, writer_epoch, seq, leaf, not
 	for rows.Next() {
 		var id logID
 		var e entry
-		var rest string
-		if err := rows.Scan(&id.writer, &id.epoch, &e.seq, &e.text, &e.note, &rest); err != nil {
+		var last bool
+		var hash, rest string
+		if err := rows.Scan(&id.writer, &id.epoch, &e.seq, &last, &e.full, &hash, &e.text, &e.note, &rest); err != nil {
 			return err
 		}
-		v.addLeaf(id, &e, rest)
+		if !e.full {
+			e.hash = hashOf(hash)
+		}
+		add(id, &e, rest)
 	}
 	return rows.Err()
 }
@@ -84,27 +104,37 @@ func (v *verifier) addLeaf(id logID, e *entry, rest string) {
 		l = &log{id: id, roots: map[int64]tlog.Hash{}}
 		v.logs[id] = l
 	}
+	if e.full {
+		v.readLeaf(l, e, rest)
+	} else {
+		v.report.Scope.Folded++
+	}
+	if n := len(l.leaves); n > 0 && l.leaves[n-1].seq == e.seq {
+		if l.leaves[n-1].hash != e.hash {
+			v.report.add(l.issue(Tampered, "leaf_forked", int64(e.seq), "leaf %d is there twice and says two things", e.seq))
+		}
+		return
+	}
+	l.leaves = append(l.leaves, *e)
+}
+
+// readLeaf reads the text of a leaf. What its row says beside has to agree with it.
+func (v *verifier) readLeaf(l *log, e *entry, rest string) {
 	seq := int64(e.seq)
 	var err error
 	e.leaf, err = tlog.ParseLeaf(e.text)
+	e.hash = tlog.HashOf(e.text)
 	if err == nil && !tlog.KnownKind(e.leaf.Kind) {
 		v.report.add(l.issue(CannotTell, "unknown_kind", seq, "this program does not know what a leaf of the kind %q says", e.leaf.Kind))
 	}
 	switch {
 	case err != nil:
 		v.report.add(l.issue(Tampered, "leaf_edited", seq, "leaf %d cannot be read: %v", seq, err))
-	case e.leaf.Writer != id.writer || e.leaf.Epoch != id.epoch || e.leaf.Seq != e.seq:
+	case e.leaf.Writer != l.id.writer || e.leaf.Epoch != l.id.epoch || e.leaf.Seq != e.seq:
 		v.report.add(l.issue(Tampered, "leaf_edited", seq, "leaf %d says that it is leaf %d of %s/%d", seq, e.leaf.Seq, e.leaf.Writer, e.leaf.Epoch))
 	case restOf(&e.leaf) != rest:
 		v.report.add(l.issue(Tampered, "leaf_edited", seq, "leaf %d: its row says %q, what was signed %q", seq, rest, restOf(&e.leaf)))
 	}
-	if n := len(l.leaves); n > 0 && l.leaves[n-1].seq == e.seq {
-		if l.leaves[n-1].text != e.text {
-			v.report.add(l.issue(Tampered, "leaf_forked", seq, "leaf %d is there twice and says two things", seq))
-		}
-		return
-	}
-	l.leaves = append(l.leaves, *e)
 }
 
 // restOf is what the columns beside a leaf have to say.
@@ -134,11 +164,13 @@ func (v *verifier) checkLogs(context.Context) error {
 			l.roots[c.Size] = noRoot
 		}
 	}
+	v.wantBaseline()
 	signers := map[string]bool{}
 	for _, l := range v.sorted() {
 		v.checkLog(l, signers)
 	}
 	v.checkSigners(signers)
+	v.applyBaseline()
 	return nil
 }
 
@@ -176,13 +208,16 @@ func (v *verifier) checkLog(l *log, signers map[string]bool) {
 			v.gap(l, i)
 			break
 		}
-		tree.Append(e.leaf.Hash())
+		tree.Append(e.hash)
 		v.keepRoot(l, &tree)
+		l.good = i + 1
+		if !e.full {
+			continue
+		}
 		c, err := tlog.ParseCheckpoint(textOf(e.note))
 		if wrong < 0 && (err != nil || c.Writer != l.id.writer || c.Epoch != l.id.epoch || c.Size != tree.Size() || c.Root != tree.Root()) {
 			wrong = i
 		}
-		l.good = i + 1
 	}
 	signer := v.lastSigned(l, keys, wrong)
 	if signer != "" {
@@ -223,8 +258,12 @@ func (v *verifier) lastSigned(l *log, keys note.Verifiers, wrong int) (signer st
 		end = wrong
 	}
 	l.trust = broken
-	strangers := 0
+	strangers, full := 0, 0
 	for i := end - 1; i >= 0; i-- {
+		if !l.leaves[i].full {
+			continue
+		}
+		full++
 		_, err := tlog.Open(l.leaves[i].note, keys)
 		if err == nil {
 			l.trust, signer = ours, signerOf(l.leaves[i].note, keys)
@@ -237,7 +276,7 @@ func (v *verifier) lastSigned(l *log, keys note.Verifiers, wrong int) (signer st
 			strangers++
 		}
 	}
-	if l.trust != ours && strangers > 0 && strangers == end && wrong < 0 {
+	if l.trust != ours && strangers > 0 && strangers == full && wrong < 0 {
 		l.trust = unknownKey
 		v.report.add(l.issue(CannotTell, "unknown_key", -1, "the log %s is signed by a key that was not given", l.id))
 		return ""
@@ -246,7 +285,11 @@ func (v *verifier) lastSigned(l *log, keys note.Verifiers, wrong int) (signer st
 		v.report.add(l.issue(Tampered, "leaves_unsigned", 0, "no signature of the log %s is right", l.id))
 	}
 	if wrong >= 0 {
-		v.report.add(l.issue(Tampered, "leaf_edited", int64(wrong), "leaf %d is not the one that was signed", wrong))
+		text := "leaf %d is not the one that was signed"
+		if wrong > 0 && !l.leaves[wrong-1].full {
+			text = "leaf %d, or one before it and outside the period, is not the one that was signed"
+		}
+		v.report.add(l.issue(Tampered, "leaf_edited", int64(wrong), text, wrong))
 	}
 	l.good = end
 	return signer
@@ -265,14 +308,18 @@ func (v *verifier) summarise(l *log, tree *tlog.Tree, signer string) {
 	s := Log{Writer: l.id.writer, Epoch: l.id.epoch, Leaves: tree.Size(), Root: tree.Root().String(), SignedBy: signer}
 	every := 3 * time.Minute
 	for i := range l.leaves {
+		if !l.leaves[i].full {
+			continue
+		}
 		leaf := &l.leaves[i].leaf
 		at := time.UnixMilli(leaf.SealedAt).UTC()
-		if i == 0 {
+		if s.First.IsZero() {
 			s.First = at
-			if ms, err := strconv.ParseInt(leaf.Detail["interval_ms"], 10, 64); err == nil && ms > 0 {
-				every = max(3*time.Duration(ms)*time.Millisecond, 30*time.Second)
-			}
-		} else if gap := at.Sub(s.Last); gap > every {
+		}
+		if ms, err := strconv.ParseInt(leaf.Detail["interval_ms"], 10, 64); err == nil && ms > 0 {
+			every = max(3*time.Duration(ms)*time.Millisecond, 30*time.Second)
+		}
+		if gap := at.Sub(s.Last); i > 0 && l.leaves[i-1].full && gap > every {
 			v.silence(l, leaf, s.Last, at, l.leaves[i-1].leaf.Kind == tlog.Stop)
 		}
 		s.Last, s.Ended = at, leaf.Kind == tlog.Stop
@@ -281,7 +328,11 @@ func (v *verifier) summarise(l *log, tree *tlog.Tree, signer string) {
 			s.Batches++
 		}
 	}
-	if gap := v.opts.Now.Sub(s.Last); !s.Ended && len(l.leaves) > 0 && gap > every {
+	end := v.opts.Now
+	if v.period.hasTo && v.opts.To.Before(end) {
+		end = v.opts.To
+	}
+	if gap := end.Sub(s.Last); !s.Ended && len(l.leaves) > 0 && gap > every {
 		v.report.add(l.issue(Incomplete, "silent", -1, "the writer of %s has been silent since %s and did not stop in order: it crashed, cannot reach the store, or what it wrote since was cut off",
 			l.id, s.Last.Format(time.RFC3339)))
 	}

@@ -66,6 +66,16 @@ type Options struct {
 	// SealedSince is when sealing began: rows without a seal that were inserted
 	// before are not vouched for, and no sign of tampering. Zero means always.
 	SealedSince time.Time
+	// From and To bound the time of the rows that are looked at; zero is no bound, To is
+	// not included.
+	From, To time.Time
+	// Sample is how many batches are looked at, drawn by Seed; 0 is all.
+	Sample int
+	Seed   string
+	// Deep hashes rows in this program and not in the store.
+	Deep bool
+	// Since leaves out batches that an earlier verification looked at.
+	Since *Baseline
 	// ChunkRows bounds how many rows are hashed in one query. 0 means 250,000.
 	ChunkRows int
 }
@@ -97,7 +107,10 @@ type Report struct {
 	Result      Result        `json:"-"`
 	Word        string        `json:"result"`
 	ExitCode    int           `json:"exit_code"`
+	RunID       string        `json:"run_id,omitempty"`
+	Digest      string        `json:"-"` // of the report on record
 	At          time.Time     `json:"at"`
+	Scope       Scope         `json:"scope"`
 	Took        time.Duration `json:"-"`
 	Logs        []Log         `json:"logs"`
 	Batches     int           `json:"batches"`
@@ -145,6 +158,8 @@ type verifier struct {
 	report *Report
 	logs   map[logID]*log
 	groups map[group]stored
+	period period
+	chosen []sealed // batches that are looked at
 	claims []claim
 }
 
@@ -164,12 +179,15 @@ func Run(ctx context.Context, conn driver.Conn, opts Options) (*Report, error) {
 	if opts.ChunkRows <= 0 {
 		opts.ChunkRows = 250_000
 	}
-	v := &verifier{opts: opts, conn: conn, report: &Report{At: opts.Now.UTC()}, logs: map[logID]*log{}}
+	if opts.Sample < 0 || !opts.From.IsZero() && !opts.To.IsZero() && !opts.From.Before(opts.To) {
+		return nil, fmt.Errorf("scope: a sample of %d from %s to %s is none", opts.Sample, opts.From.Format(time.RFC3339), opts.To.Format(time.RFC3339))
+	}
+	v := &verifier{opts: opts, conn: conn, period: periodOf(&opts), report: &Report{At: opts.Now.UTC(), Scope: scopeOf(&opts)}, logs: map[logID]*log{}}
 	// What is stored is read first, then the checkpoints and then the leaves: rows
 	// without a leaf then have none, and leaves that a checkpoint counts are there. The
 	// digests come last, for the leaves that were read.
 	for _, step := range []func(context.Context) error{
-		v.readSuffix, v.readGroups, v.readCheckpoints, v.readLeaves, v.checkLogs, v.checkCheckpoints, v.checkWitnesses, v.checkBatches, v.checkUnsealed, v.readMutations,
+		v.readSuffix, v.readGroups, v.readCheckpoints, v.readLeaves, v.pullIn, v.checkLogs, v.checkCheckpoints, v.checkWitnesses, v.checkBatches, v.checkUnsealed, v.readMutations,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
