@@ -33,18 +33,40 @@ type refused struct {
 	err    error // the first
 }
 
-type traceBatch struct{ ptrace.Traces }
+type traceBatch struct{ *request }
 
-func (b traceBatch) items() int { return b.SpanCount() }
+func batchOf(td ptrace.Traces) traceBatch { return traceBatch{&request{[]ptrace.Traces{td}}} }
+
+func (b traceBatch) items() int { return b.ItemsCount() }
 
 func (b traceBatch) halve() (first, second batch) {
-	half := b.SpanCount() / 2
-	return b.keep(func(i int) bool { return i < half }), b.keep(func(i int) bool { return i >= half })
+	one, other := halves(b.whole())
+	return batchOf(one), batchOf(other)
 }
 
-func (b traceBatch) keep(wanted func(i int) bool) traceBatch {
+// whole returns all parts as one; a copy where they are several.
+func (b traceBatch) whole() ptrace.Traces {
+	if len(b.parts) == 1 {
+		return b.parts[0]
+	}
+	all := ptrace.NewTraces()
+	for _, td := range b.parts {
+		one := ptrace.NewTraces()
+		td.CopyTo(one)
+		one.ResourceSpans().MoveAndAppendTo(all.ResourceSpans())
+	}
+	return all
+}
+
+// halves copies the first and the second half of the spans.
+func halves(td ptrace.Traces) (first, second ptrace.Traces) {
+	half := td.SpanCount() / 2
+	return keep(td, func(i int) bool { return i < half }), keep(td, func(i int) bool { return i >= half })
+}
+
+func keep(td ptrace.Traces, wanted func(i int) bool) ptrace.Traces {
 	part, i := ptrace.NewTraces(), 0
-	b.CopyTo(part)
+	td.CopyTo(part)
 	part.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
 		rs.ScopeSpans().RemoveIf(func(ss ptrace.ScopeSpans) bool {
 			ss.Spans().RemoveIf(func(ptrace.Span) bool {
@@ -55,7 +77,7 @@ func (b traceBatch) keep(wanted func(i int) bool) traceBatch {
 		})
 		return rs.ScopeSpans().Len() == 0
 	})
-	return traceBatch{part}
+	return part
 }
 
 func (b traceBatch) encode(e *auditExporter, w audit.Writer, now time.Time, emit func(*audit.Encoded) error) (audit.Stats, *refused, error) {
@@ -63,25 +85,27 @@ func (b traceBatch) encode(e *auditExporter, w audit.Writer, now time.Time, emit
 	defer e.encoders.Put(enc)
 	enc.SealFor(w)
 	var bad *refused
+	var put ptrace.Traces
 	enc.Refuse = func(r *audit.RefusedSpan) {
 		if bad == nil {
-			bad = &refused{batch: traceBatch{ptrace.NewTraces()}, reason: reasonRecord, err: r.Err}
+			put = ptrace.NewTraces()
+			bad = &refused{batch: batchOf(put), reason: reasonRecord, err: r.Err}
 		}
-		rs := bad.batch.(traceBatch).ResourceSpans().AppendEmpty()
+		rs := put.ResourceSpans().AppendEmpty()
 		r.Resource.CopyTo(rs.Resource())
 		ss := rs.ScopeSpans().AppendEmpty()
 		r.Scope.CopyTo(ss.Scope())
 		r.Span.CopyTo(ss.Spans().AppendEmpty())
 	}
-	stats, err := enc.Encode(b.Traces, now, emit)
+	stats, err := enc.EncodeAll(b.parts, now, emit)
 	return stats, bad, err
 }
 
 func (b traceBatch) record(r *deadRecord) (string, error) {
 	var marshal ptrace.JSONMarshaler
 	var err error
-	r.Spans = b.SpanCount()
-	r.Traces, err = marshal.MarshalTraces(b.Traces)
+	r.Spans = b.items()
+	r.Traces, err = marshal.MarshalTraces(b.whole())
 	return deadTraces, err
 }
 

@@ -79,7 +79,7 @@ func TestCrashes(t *testing.T) {
 func (c *collector) crashAt(t *testing.T, td ptrace.Traces, point int, left string) {
 	t.Helper()
 	l, w, now := c.e.ledger, c.e.ledger.writer(), time.Now()
-	_, _, err := traceBatch{td}.encode(c.e, w, now, func(b *audit.Encoded) error {
+	_, _, err := batchOf(td).encode(c.e, w, now, func(b *audit.Encoded) error {
 		step, _, err := l.journal.Begin(b, &journal.Attempt{Writer: w, Observed: now.UnixNano(), First: now.UnixNano(), Now: now.UnixNano()})
 		require.NoError(t, err)
 		require.Equal(t, journal.Insert, step)

@@ -9,9 +9,10 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -170,8 +171,12 @@ func (e *auditExporter) report(err error) {
 	componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
 }
 
-func (e *auditExporter) pushTraces(ctx context.Context, td ptrace.Traces) error {
-	return e.pushBatch(ctx, traceBatch{td})
+func (e *auditExporter) pushTraces(ctx context.Context, r xexporterhelper.Request) error {
+	req, ok := r.(*request)
+	if !ok {
+		return consumererror.NewPermanent(fmt.Errorf("%w: %T", errOtherRequest, r))
+	}
+	return e.pushBatch(ctx, traceBatch{req})
 }
 
 func (e *auditExporter) pushLogs(ctx context.Context, ld plog.Logs) error {

@@ -107,7 +107,7 @@ type testCase struct {
 func (c *testCase) push(t *testing.T, e *auditExporter) error {
 	t.Helper()
 	if c.Logs == nil {
-		return e.pushTraces(t.Context(), spans(c.Spans))
+		return e.pushTraces(t.Context(), batchOf(spans(c.Spans)).request)
 	}
 	ld := plog.NewLogs()
 	records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
@@ -235,8 +235,8 @@ func TestPipelinesShareOneInstance(t *testing.T) {
 func TestRetryHasTheSameToken(t *testing.T) {
 	a := &answers{}
 	e, _ := start(t, a, nil)
-	require.NoError(t, e.pushTraces(t.Context(), spans(3)))
-	require.NoError(t, e.pushTraces(t.Context(), spans(3)))
+	require.NoError(t, e.pushTraces(t.Context(), batchOf(spans(3)).request))
+	require.NoError(t, e.pushTraces(t.Context(), batchOf(spans(3)).request))
 	require.Len(t, a.tokens, 2)
 	assert.Len(t, a.tokens[0], 64)
 	assert.Equal(t, a.tokens[0], a.tokens[1])

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
@@ -41,7 +42,7 @@ func createDefaultConfig() component.Config {
 		Integrity:    IntegrityConfig{Enabled: true, Directory: "spanwarden-integrity", Interval: time.Minute, Anchors: defaultAnchors()},
 		Timeout:      exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
 		Retry:        retry,
-		Queue:        configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
+		Queue:        configoptional.Some(defaultQueue()),
 	}
 }
 
@@ -52,6 +53,18 @@ func defaultAnchors() AnchorsConfig {
 		Git:  configoptional.Default(GitAnchorConfig{Branch: anchor.DefaultBranch, Every: 10 * time.Minute}),
 		S3:   configoptional.Default(S3AnchorConfig{LockMode: "compliance", TLS: configtls.NewDefaultClientConfig()}),
 	}
+}
+
+// defaultQueue gathers what agents send in small requests: an insert is a request,
+// two entries of the journal, a leaf and a signature for each table, however many
+// rows it has. Each consumer holds a batch and its blocks in memory.
+func defaultQueue() exporterhelper.QueueBatchConfig {
+	queue := exporterhelper.NewDefaultQueueConfig()
+	queue.NumConsumers = 2
+	queue.Batch = configoptional.Some(exporterhelper.BatchConfig{
+		FlushTimeout: time.Second, Sizer: exporterhelper.RequestSizerTypeItems, MinSize: 5000,
+	})
+	return queue
 }
 
 // anchorClient does not wait for long: an anchor that is late is no reason to be
@@ -67,11 +80,13 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	if err != nil {
 		return nil, err
 	}
-	exp, err := exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces, e.options()...)
+	queue := xexporterhelper.WithQueueBatch(e.cfg.Queue, xexporterhelper.QueueBatchSettings{Encoding: newCodec()})
+	exp, err := xexporterhelper.NewTracesRequest(ctx, set, newRequest, e.pushTraces, append(e.options(), queue)...)
 	if err != nil {
 		release(e)
+		return nil, err
 	}
-	return exp, err
+	return readOnly{exp}, nil
 }
 
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
@@ -79,7 +94,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	exp, err := exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, e.options()...)
+	exp, err := exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, append(e.options(), exporterhelper.WithQueue(e.cfg.Queue))...)
 	if err != nil {
 		release(e)
 	}
@@ -91,7 +106,6 @@ func (e *auditExporter) options() []exporterhelper.Option {
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 		exporterhelper.WithTimeout(e.cfg.Timeout),
 		exporterhelper.WithRetry(e.cfg.Retry),
-		exporterhelper.WithQueue(e.cfg.Queue),
 		exporterhelper.WithStart(e.start),
 		exporterhelper.WithShutdown(e.shutdown),
 	}

@@ -71,7 +71,7 @@ func BenchmarkVerifyMillion(b *testing.B) {
 	instances.Unlock()
 	require.NoError(b, e.prepare(b.Context()))
 	for i := range benchBatches {
-		require.NoError(b, e.pushTraces(b.Context(), modelCalls(i*benchBatch, benchBatch)))
+		require.NoError(b, e.pushTraces(b.Context(), batchOf(modelCalls(i*benchBatch, benchBatch)).request))
 	}
 	keys, err := tlog.Keys(e.ledger.journal.Public)
 	require.NoError(b, err)
@@ -111,7 +111,7 @@ func BenchmarkPush(b *testing.B) {
 				td := modelCalls(next, benchBatch)
 				next += benchBatch
 				b.StartTimer()
-				require.NoError(b, e.pushTraces(b.Context(), td))
+				require.NoError(b, e.pushTraces(b.Context(), batchOf(td).request))
 			}
 			b.ReportMetric(float64(next)/b.Elapsed().Seconds(), "rows/s")
 			require.NoError(b, exp.Shutdown(b.Context()))

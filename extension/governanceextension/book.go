@@ -22,7 +22,9 @@ type book struct {
 
 	budgets budgetSource // of the budgets in force
 	entry   []byte       // the journal entry being written
-	loadErr error        // of an idle key that could not be read
+	body    []byte       // of one record of it
+	events  []ledger.Event
+	loadErr error // of an idle key that could not be read
 }
 
 func newBook(limits LimitsConfig) *book {
@@ -54,16 +56,18 @@ func (b *book) idle(key string) []byte {
 
 // charge charges one action and returns what it proved.
 func (b *book) charge(c *governance.Charge) governance.Verdict {
-	r := b.ledger.Charge(&c.Charge)
+	events, repeat, changed := b.ledger.Post(&c.Charge, b.events[:0])
+	b.events = events
 	b.open.add(c)
 	if c.Root != "" {
 		b.orphans.remove(c)
 	}
-	if r.Repeat != ledger.SameAction || len(r.Keys) > 0 {
-		b.entry = appendCharge(b.entry, c)
+	if b.store.enabled() && (repeat != ledger.SameAction || changed) {
+		b.body = appendCharge(b.body[:0], c)
+		b.entry = appendRecord(b.entry, recordCharge, b.body)
 	}
-	v := governance.Verdict{Duplicate: r.Repeat == ledger.SameResponse}
-	v.Findings = b.proved.of(c.Action, b.findings(r.Events, c))
+	v := governance.Verdict{Duplicate: repeat == ledger.SameResponse}
+	v.Findings = b.proved.of(c.Action, b.findings(events, c))
 	return v
 }
 
@@ -138,7 +142,7 @@ func (b *book) commit(ctx context.Context) error {
 		return b.loadErr
 	}
 	b.store.journal(b.entry)
-	b.entry = nil
+	b.entry = b.entry[:0]
 	if err := b.store.commit(ctx); err != nil {
 		return err
 	}

@@ -41,11 +41,10 @@ func appendJSON(entry []byte, kind byte, v any) []byte {
 	return appendRecord(entry, kind, body)
 }
 
-func appendCharge(entry []byte, c *governance.Charge) []byte {
-	body := make([]byte, 0, 256)
+func appendCharge(body []byte, c *governance.Charge) []byte {
 	body = append(body, c.TraceID[:]...)
 	body = append(body, c.SpanID[:]...)
-	return appendRecord(entry, recordCharge, ledger.AppendCharge(body, &c.Charge))
+	return ledger.AppendCharge(body, &c.Charge)
 }
 
 func decodeCharge(body []byte) (c governance.Charge, err error) {
@@ -107,7 +106,7 @@ func records(entry []byte, visit func(kind byte, body []byte) error) error {
 
 // replay applies a journal entry again.
 func (b *book) replay(entry []byte) error {
-	defer func() { b.entry = nil }() // it is stored already
+	defer func() { b.entry = b.entry[:0] }() // it is stored already
 	return records(entry, func(kind byte, body []byte) error {
 		switch kind {
 		case recordCharge:
@@ -167,13 +166,14 @@ const (
 func (b *book) snapshot() []byte {
 	out := appendBudgets(nil, b.budgets, time.Time{})
 	out = appendRecord(out, recordLedger, b.ledger.Snapshot())
+	var body []byte
 	for _, c := range b.open.all() {
-		body := append(append([]byte(nil), c.TraceID[:]...), c.SpanID[:]...)
-		out = appendRecord(out, recordOpen, ledger.AppendCharge(body, &c.Charge))
+		body = appendCharge(body[:0], c)
+		out = appendRecord(out, recordOpen, body)
 	}
 	for _, c := range b.orphans.all() {
-		body := append(append([]byte(nil), c.TraceID[:]...), c.SpanID[:]...)
-		out = appendRecord(out, recordOrphan, ledger.AppendCharge(body, &c.Charge))
+		body = appendCharge(body[:0], c)
+		out = appendRecord(out, recordOrphan, body)
 	}
 	for _, p := range b.proved.all() {
 		if raw, err := encodeFindings(p.findings); err == nil { // they were valid when they were proved

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/klauspost/compress/s2"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
@@ -53,6 +54,27 @@ type store struct {
 	idleBytes    int
 }
 
+// packedKind begins what is packed: charges name the same agents, sessions and
+// people again and again, and the storage copies what it holds more than once.
+// Without it the bytes are as they are.
+const packedKind = 'z'
+
+// pack returns a copy, which shares nothing with entry.
+func pack(entry []byte) []byte {
+	return append([]byte{packedKind}, s2.Encode(nil, entry)...)
+}
+
+func unpack(stored []byte) ([]byte, error) {
+	if len(stored) == 0 || stored[0] != packedKind {
+		return stored, nil
+	}
+	entry, err := s2.Decode(nil, stored[1:])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return entry, nil
+}
+
 func (s *store) enabled() bool { return s.client != nil }
 
 // load reads what is stored: the snapshot, then each journal entry, then each
@@ -74,11 +96,18 @@ func (s *store) load(ctx context.Context, restore func(snapshot []byte) error, r
 		return true, err
 	}
 	s.snapshot = len(snapshot)
+	if snapshot, err = unpack(snapshot); err != nil {
+		return true, fmt.Errorf("%w: %s: %w", errDamaged, snapshotKey, err)
+	}
 	if err := restore(snapshot); err != nil {
 		return true, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	s.next, err = s.each(ctx, s.first, journalKey, func(entry []byte) error {
 		s.journalBytes += len(entry)
+		entry, err := unpack(entry)
+		if err != nil {
+			return err
+		}
 		return replay(entry)
 	})
 	if err != nil {
@@ -119,9 +148,10 @@ func (s *store) journal(entry []byte) {
 	if !s.enabled() || len(entry) == 0 {
 		return
 	}
-	s.queue(storage.SetOperation(journalKey(s.next), entry))
+	packed := pack(entry)
+	s.queue(storage.SetOperation(journalKey(s.next), packed))
 	s.next++
-	s.journalBytes += len(entry)
+	s.journalBytes += len(packed)
 }
 
 // put queues a finding for the outbox and returns its number.
@@ -165,6 +195,7 @@ func (s *store) checkpoint(ctx context.Context, snapshot []byte) error {
 	if !s.enabled() {
 		return nil
 	}
+	snapshot = pack(snapshot)
 	first := s.first
 	s.first = s.next
 	s.queue(storage.SetOperation(snapshotKey, snapshot))

@@ -231,8 +231,10 @@ func BenchmarkEncodeWithoutDecode(b *testing.B) {
 			e.batch.Decode(td, &e.opts)
 			decoded = true
 		}
-		_, err := e.encode(now.UnixNano(), emit)
-		return err
+		if err := e.addAll(now.UnixNano(), emit); err != nil {
+			return err
+		}
+		return e.flush(emit)
 	})
 }
 

@@ -68,13 +68,23 @@ func (e *Encoder) SealFor(w Writer) {
 // spans give equal tokens, whenever they were observed. An error of emit ends the
 // encoding and is returned.
 func (e *Encoder) Encode(td ptrace.Traces, observed time.Time, emit func(*Encoded) error) (Stats, error) {
-	e.reset()
-	e.batch.Decode(td, &e.opts)
-	return e.encode(observed.UnixNano(), emit)
+	return e.EncodeAll([]ptrace.Traces{td}, observed, emit)
 }
 
-// encode turns the decoded batch into inserts.
-func (e *Encoder) encode(now int64, emit func(*Encoded) error) (Stats, error) {
+// EncodeAll reads several as if they were one.
+func (e *Encoder) EncodeAll(tds []ptrace.Traces, observed time.Time, emit func(*Encoded) error) (Stats, error) {
+	e.reset()
+	for _, td := range tds {
+		e.batch.Decode(td, &e.opts)
+		if err := e.addAll(observed.UnixNano(), emit); err != nil {
+			return e.stats, err
+		}
+	}
+	return e.stats, e.flush(emit)
+}
+
+// addAll makes rows of the decoded batch. A block that is full is emitted.
+func (e *Encoder) addAll(now int64, emit func(*Encoded) error) error {
 	var last pcommon.Resource
 	for i := range e.batch.Items {
 		it := &e.batch.Items[i]
@@ -85,20 +95,25 @@ func (e *Encoder) encode(now int64, emit func(*Encoded) error) (Stats, error) {
 		e.add(it, now)
 		if e.actions.rows == e.limits.BlockRows {
 			if err := flush(e.actions, emit); err != nil {
-				return e.stats, err
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// flush emits what is left.
+func (e *Encoder) flush(emit func(*Encoded) error) error {
 	if err := flush(e.actions, emit); err != nil {
-		return e.stats, err
+		return err
 	}
 	if err := flush(e.attributions, emit); err != nil {
-		return e.stats, err
+		return err
 	}
 	if err := e.records.flush(emit); err != nil {
-		return e.stats, err
+		return err
 	}
-	return e.stats, flush(e.contents, emit)
+	return flush(e.contents, emit)
 }
 
 func flush[R any](b *block[R], emit func(*Encoded) error) error {

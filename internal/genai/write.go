@@ -9,6 +9,10 @@ import (
 	"github.com/spanwarden/spanwarden/internal/attr"
 )
 
+// room is how many attributes of ours a span may get here and from the processors
+// behind: it is made once.
+const room = 32
+
 // Write puts the canonical spanwarden.* attributes on the item's span and leaves
 // every original attribute alone. What is unknown is absent; what an earlier
 // reading left and this one does not know is removed. Writing twice changes
@@ -17,7 +21,7 @@ func (it *Item) Write() {
 	a := &it.Action
 	w := writer{m: it.Span.Attributes(), had: it.hasOwn}
 	if !it.hasOwn {
-		w.m.EnsureCapacity(w.m.Len() + 16)
+		w.m.EnsureCapacity(w.m.Len() + room)
 	}
 	w.text(attr.ActionKind, string(a.Kind))
 	w.text(attr.Dialect, string(a.Dialect))

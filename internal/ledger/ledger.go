@@ -107,18 +107,27 @@ func (l *Ledger) Book(c *Charge, events []Event) ([]Event, Repeat) {
 	return r.Events, r.Repeat
 }
 
+// Post is Book that also tells whether any key was charged: a repeat may tell of
+// ancestors that the first did not know.
+func (l *Ledger) Post(c *Charge, events []Event) (_ []Event, _ Repeat, changed bool) {
+	r := Result{Events: events, Keys: noKeys}
+	changed = l.charge(c, &r)
+	return r.Events, r.Repeat, changed
+}
+
 // noKeys marks a result that wants no balances.
 var noKeys = make([]KeySpend, 0)
 
-func (l *Ledger) charge(c *Charge, r *Result) {
+// charge reports whether any key was charged.
+func (l *Ledger) charge(c *Charge, r *Result) (changed bool) {
 	e := entryOf(c)
 	l.now = max(l.now, e.end)
 	l.repeats(c, r)
 	r.Duplicate = r.Repeat != FirstSeen
 	if r.Repeat == SameResponse {
-		return
+		return false
 	}
-	changed := !r.Duplicate
+	changed = !r.Duplicate
 	if changed {
 		for scope := range DelegationRoot {
 			key := c.key(scope)
@@ -139,6 +148,7 @@ func (l *Ledger) charge(c *Charge, r *Result) {
 	if changed {
 		l.charged()
 	}
+	return changed
 }
 
 // postAncestor charges one agent that drove the acting one. The same agent may

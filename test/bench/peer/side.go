@@ -13,8 +13,8 @@ type side struct {
 	binary      string // "" is ours
 	// args and env of the collector.
 	args func(*options, *place) []string
-	// database and table hold the spans; "" where none are stored.
-	database, table string
+	// database and table hold the spans, one for each id; "" where none are stored.
+	database, table, id string
 }
 
 // place is where one run happens.

@@ -67,10 +67,11 @@ func (s *store) number(ctx context.Context, sql string) (int64, error) {
 	return strconv.ParseInt(text, 10, 64)
 }
 
-// waitFor returns once the table holds every span, and an error if it holds more.
+// waitFor returns once the table holds every span. A sender that does not know
+// whether it was heard sends again: some may be there twice.
 func (s *store) waitFor(ctx context.Context, side *side, spans int) error {
 	for {
-		n, err := s.number(ctx, "SELECT count() FROM "+side.database+"."+side.table)
+		n, err := s.number(ctx, "SELECT uniqExact("+side.id+") FROM "+side.database+"."+side.table)
 		switch {
 		case err != nil && !strings.Contains(err.Error(), "UNKNOWN"): // the table may not be there yet
 			return err
