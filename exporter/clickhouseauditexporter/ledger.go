@@ -82,6 +82,7 @@ func (l *ledger) open() error {
 		Directory: l.cfg.Integrity.Directory, KeyFile: l.cfg.Integrity.KeyFile, Host: host,
 		Detail: map[string]string{
 			"build":          l.build.Command + " " + l.build.Version,
+			"expiry":         "recorded",
 			"retention":      l.cfg.Retention,
 			"interval_ms":    strconv.FormatInt(l.cfg.Integrity.Interval.Milliseconds(), 10),
 			"retention_days": strconv.Itoa(audit.RetentionDays(l.cfg.Retention)),

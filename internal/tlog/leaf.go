@@ -38,7 +38,7 @@ const (
 	// [error], [dead_letter] (the file that has it). Counters.Refused says how much.
 	Void = "void"
 	// RetentionDrop comes before a partition is dropped because its time is over: drop
-	// (an id), table, partition, rows, min_ts and max_ts (ns since 1970), policy,
+	// (an id), table, partition, rows, unsealed, min_ts and max_ts (ns since 1970), policy,
 	// policy_days, hold ("0"), by, [reason], and log_N "writer/epoch first last batches rows"
 	// of every log that has rows in it (first and last are leaves). split_N "writer/epoch
 	// seq rows digest" is what stays of a batch that has rows elsewhere, too.

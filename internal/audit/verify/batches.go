@@ -97,6 +97,7 @@ func (v *verifier) checkBatches(ctx context.Context) error {
 			batches = batches[n:]
 		}
 	}
+	v.checkDrops()
 	return nil
 }
 
@@ -180,12 +181,14 @@ func (v *verifier) checkBatch(s *sealed, f found) {
 	v.report.Rows += f.rows
 	v.report.Redelivered += f.redelivered
 	want, seq := uint64(s.leaf.Rows), int64(s.leaf.Seq)
-	expired := s.log.retention() > 0 && time.Unix(0, s.leaf.MinTS).Add(s.log.retention()).Before(v.opts.Now)
 	switch {
 	case f.digest == fmt.Sprintf("%X", s.leaf.Digest[:]):
 		return
-	case f.rows < want && expired:
+	case v.wentByDrop(s, &f):
 		v.report.Expired++
+		return
+	case f.rows < want && s.expires(v.opts.Now):
+		v.report.add(s.log.issue(Incomplete, "expired_unrecorded", seq, "%d of the %d rows of the batch went without a record after their retention, as the tables of an earlier version let them", want-f.rows, want))
 		return
 	case f.rows < want:
 		v.report.MissingRows += want - f.rows
@@ -201,6 +204,13 @@ func (v *verifier) checkBatch(s *sealed, f found) {
 	default:
 		v.report.add(s.log.issue(Tampered, "rows_edited", seq, "rows of the batch are not those that were sealed"))
 	}
+}
+
+// expires tells whether the rows were made for tables of an earlier version, which
+// let rows go by a TTL, and are old enough for that.
+func (s *sealed) expires(now time.Time) bool {
+	promise := s.log.retention()
+	return promise > 0 && s.log.leaves[0].leaf.Detail["expiry"] != "recorded" && time.Unix(0, s.leaf.MinTS).Add(promise).Before(now)
 }
 
 // retention is how long the store keeps rows, as the log's first leaf says.

@@ -170,6 +170,7 @@ func (v *verifier) checkLogs(context.Context) error {
 		v.checkLog(l, signers)
 	}
 	v.checkSigners(signers)
+	v.readDrops()
 	v.applyBaseline()
 	return nil
 }

@@ -76,7 +76,7 @@ func (r *Report) Text(w io.Writer) error {
 		fmt.Fprintf(&b, "%d rows are there more than once and alike: delivered again\n", r.Redelivered)
 	}
 	if r.Expired > 0 {
-		fmt.Fprintf(&b, "%d batches lost rows after their retention\n", r.Expired)
+		fmt.Fprintf(&b, "%d batches expired: a record says which rows of them were dropped, and why\n", r.Expired)
 	}
 	for i := range r.Logs {
 		l := &r.Logs[i]

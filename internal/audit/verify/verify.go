@@ -161,6 +161,9 @@ type verifier struct {
 	period period
 	chosen []sealed // batches that are looked at
 	claims []claim
+	drops  map[dropKey][]*dropped
+	// allDrops are the same, one for each drop.
+	allDrops []*dropped
 }
 
 type logID struct {
