@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -69,4 +70,54 @@ func TestAnswersAreSealed(t *testing.T) {
 	out, code = runCode(t, "verify", "--dsn", s.dsn, "--key", s.key, "--key", operator)
 	assert.Equal(t, int(verify.Tampered), code, out)
 	assert.Contains(t, out, "rows_edited")
+}
+
+// Everything that a person does to the store by the command line is on record, and
+// the store verifies after it.
+func TestRetentionFromTheCommandLine(t *testing.T) {
+	store := storetest.Start(t)
+	s := newSealedStore(t, store.Database(t))
+	state := t.TempDir()
+	t.Setenv(envState, state)
+	ask := func(args ...string) string {
+		t.Helper()
+		out, code := runCode(t, append(append([]string{"retention"}, args...), "--dsn", s.dsn)...)
+		require.Zero(t, code, out)
+		return out
+	}
+	refuse := func(want string, args ...string) {
+		t.Helper()
+		out, code := runCode(t, append(append([]string{"retention"}, args...), "--dsn", s.dsn)...)
+		assert.Equal(t, 1, code, args)
+		assert.Contains(t, out, want)
+	}
+	who := []string{"--by", "eve", "--reason", "r"}
+	refuse("no collector's log promises one", "plan")
+	refuse(`not "x"`, "plan", "--policy", "x")
+	refuse("--before: want", "plan", "--policy", "soc2", "--before", "soon")
+	assert.Regexp(t, `actions +\d{6} +3 .*keep`, ask("plan", "--policy", "soc2"))
+	assert.Contains(t, ask("apply", "--policy", "soc2", "--dry-run"), "Policy soc2/400d.")
+	_, err := os.Stat(filepath.Join(state, "operator"))
+	require.ErrorIs(t, err, os.ErrNotExist, "nothing was written")
+
+	refuse("matter: missing", append([]string{"hold", "place"}, who...)...)
+	refuse("table: want", append([]string{"hold", "place", "--matter", "m", "--table", "x"}, who...)...)
+	placed := ask(append([]string{"hold", "place", "--matter", "m", "--tenant", "acme", "--from", "2026-01-01"}, who...)...)
+	id := regexp.MustCompile(`hold-[0-9a-f]{12}`).FindString(placed)
+	require.NotEmpty(t, id, placed)
+	assert.Contains(t, ask("hold", "list"), id)
+	assert.Contains(t, ask("plan", "--policy", "soc2"), "A hold keeps content")
+	refuse("no such hold", append([]string{"hold", "release", "hold-1"}, who...)...)
+	ask(append([]string{"hold", "release", id}, who...)...)
+	assert.NotContains(t, ask("hold", "list"), id)
+	assert.Contains(t, ask("hold", "list", "--all"), "eve")
+	ask("apply", "--policy", "soc2", "--format", "json")
+
+	refuse("want a digest, a session or a principal", append([]string{"erase"}, who...)...)
+	refuse("reason: missing", "erase", "--session", "s", "--by", "eve")
+	assert.Contains(t, ask(append([]string{"erase", "--session", "s", "--dry-run"}, who...)...), "0 pieces of content would be erased")
+	assert.Contains(t, ask(append([]string{"erase", "--session", "s"}, who...)...), "0 pieces of content erased")
+
+	out, code := runCode(t, "verify", "--dsn", s.dsn, "--key", s.key, "--key", filepath.Join(state, "operator"))
+	assert.Equal(t, int(verify.OK), code, out)
 }

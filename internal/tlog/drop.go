@@ -104,7 +104,7 @@ func ParseDrop(m map[string]string) (Drop, error) {
 			break
 		}
 		var s DropSplit
-		rest, digest, _ := cutLast(text, ' ')
+		rest, digest := cutLast(text, ' ')
 		err := scanDrop(rest, &s.Writer, &s.Epoch, &s.Seq, &s.Rows)
 		if n, e := hex.Decode(s.Digest[:], []byte(digest[:min(len(digest), 2*len(s.Digest))])); e != nil || n != len(s.Digest) || len(digest) != 2*len(s.Digest) {
 			err = errDrop
@@ -114,16 +114,16 @@ func ParseDrop(m map[string]string) (Drop, error) {
 	return d, errors.Join(errs...)
 }
 
-func cutLast(s string, sep byte) (before, after string, found bool) {
+func cutLast(s string, sep byte) (before, after string) {
 	if i := strings.LastIndexByte(s, sep); i >= 0 {
-		return s[:i], s[i+1:], true
+		return s[:i], s[i+1:]
 	}
-	return s, "", false
+	return s, ""
 }
 
 // scanDrop reads "writer/epoch n n n".
 func scanDrop(text string, writer *string, numbers ...*uint64) error {
-	name, rest, _ := cutLast(text, '/')
+	name, rest := cutLast(text, '/')
 	words := strings.Split(rest, " ")
 	if !ValidName(name) || len(words) != len(numbers) {
 		return errDrop

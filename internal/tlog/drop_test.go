@@ -1,6 +1,7 @@
 package tlog
 
 import (
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -54,9 +55,7 @@ func TestBadDrops(t *testing.T) {
 	} {
 		d := Drop{ID: "x", Table: "t", Partition: "202411"}
 		m := d.Detail()
-		for k, v := range change {
-			m[k] = v
-		}
+		maps.Copy(m, change)
 		_, err := ParseDrop(m)
 		assert.Error(t, err, name)
 	}

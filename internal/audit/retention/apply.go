@@ -181,8 +181,9 @@ func (k *Keeper) recorded(ctx context.Context, w *Work, p *Partition, in *invent
 		return nil
 	})
 	for name, have := range found {
-		var want []string
-		for _, d := range in.records(name, p, &w.Policy, w.By) {
+		records := in.records(name, p, &w.Policy, w.By)
+		want := make([]string, 0, len(records))
+		for _, d := range records {
 			want = append(want, sayings(&d))
 		}
 		slices.Sort(have)

@@ -34,8 +34,9 @@ const maxText = 4096
 
 // Tables are what a hold may name beside audit.All: what goes with time.
 func Tables() []string {
-	names := []string{contentTable}
-	for _, t := range audit.KeptTables() {
+	kept := audit.KeptTables()
+	names := append(make([]string, 0, 1+len(kept)), contentTable)
+	for _, t := range kept {
 		names = append(names, t.Name)
 	}
 	slices.Sort(names)

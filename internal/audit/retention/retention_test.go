@@ -159,7 +159,7 @@ func TestModelOfHoldsAndDrops(t *testing.T) {
 				at     time.Time
 				tenant string
 			}
-			var rows []row
+			rows := make([]row, 0, 32)
 			start := day("2025-06-01")
 			for range 8 {
 				at := start.AddDate(0, 0, r.IntN(300))
@@ -170,7 +170,7 @@ func TestModelOfHoldsAndDrops(t *testing.T) {
 				}
 				s.store(batch...)
 			}
-			var holds []Hold
+			holds := make([]Hold, 0, 4)
 			for range r.IntN(4) {
 				h := Hold{Active: true, Tenant: []string{audit.All, "acme", "nobody"}[r.IntN(3)], Table: []string{audit.All, "actions", "runs"}[r.IntN(3)]}
 				if r.IntN(2) == 0 {

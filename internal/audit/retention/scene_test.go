@@ -3,7 +3,6 @@ package retention
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -238,4 +237,4 @@ func (s *scene) release(id string) {
 	require.NoError(s, s.k.Release(s.Context(), s.log, id, "eve", "settled", now))
 }
 
-func (s *scene) saidAll() string { return fmt.Sprint(strings.Join(s.said, "\n")) }
+func (s *scene) saidAll() string { return strings.Join(s.said, "\n") }
