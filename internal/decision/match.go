@@ -1,16 +1,20 @@
 package decision
 
-import "time"
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"time"
+)
 
-// joinKey joins decisions and deeds. What is not set is not part of it.
-type joinKey struct {
-	by     joinBy
-	tenant string
-	a, b   string
-	trace  [16]byte
-	span   [8]byte
-	slot   int64 // of a window: its number
+// join is one thing that a decision and a deed may have in common.
+type join struct {
+	by  joinBy
+	key joinKey
 }
+
+// joinKey is a hash of what is joined: 128 bits, of which an accidental match is not
+// to be expected. Everybody's every call is in these maps several times.
+type joinKey [2]uint64
 
 type joinBy uint8
 
@@ -22,37 +26,60 @@ const (
 	byWindow
 )
 
-func (m *Matcher) decisionKeys(k *Known) []joinKey {
-	out := make([]joinKey, 0, byWindow+1)
-	out = append(out, joinKey{by: byDecision, tenant: k.Tenant, a: k.ID})
+// joinOf hashes the parts unambiguously. What is not set is "" or 0.
+func (m *Matcher) joinOf(by joinBy, slot int64, parts ...string) join {
+	b := append(m.text[:0], byte(by))
+	b = binary.AppendVarint(b, slot)
+	for _, p := range parts {
+		b = binary.AppendUvarint(b, uint64(len(p)))
+		b = append(b, p...)
+	}
+	m.text = b
+	return join{by, joinKey{maphash.Bytes(m.seeds[0], b), maphash.Bytes(m.seeds[1], b)}}
+}
+
+func (m *Matcher) joinSpan(tenant string, trace [16]byte, span [8]byte) join {
+	b := append(m.text[:0], byte(byParent))
+	b = append(append(b, trace[:]...), span[:]...)
+	b = append(b, tenant...)
+	m.text = b
+	return join{byParent, joinKey{maphash.Bytes(m.seeds[0], b), maphash.Bytes(m.seeds[1], b)}}
+}
+
+// decisionKeys are valid until the next call.
+func (m *Matcher) decisionKeys(k *Known) []join {
+	out := append(m.asked[:0], m.joinOf(byDecision, 0, k.Tenant, k.ID))
 	if k.CallID != "" {
-		out = append(out, joinKey{by: byCall, tenant: k.Tenant, a: k.CallID})
+		out = append(out, m.joinOf(byCall, 0, k.Tenant, k.CallID))
 	}
 	if k.Trace != [16]byte{} && k.Parent != [8]byte{} {
-		out = append(out, joinKey{by: byParent, tenant: k.Tenant, trace: k.Trace, span: k.Parent})
+		out = append(out, m.joinSpan(k.Tenant, k.Trace, k.Parent))
 	}
 	if k.Agent != "" && k.Tool != "" {
-		out = append(out, joinKey{by: byWindow, tenant: k.Tenant, a: k.Agent, b: k.Tool + "\x00" + k.ArgsDigest, slot: m.slot(k.At)})
+		out = append(out, m.joinOf(byWindow, m.slot(k.At), k.Tenant, k.Agent, k.Tool, k.ArgsDigest))
 	}
+	m.asked = out
 	return out
 }
 
-func (m *Matcher) deedKeys(x *Deed) []joinKey {
-	out := make([]joinKey, 0, byWindow+3)
+// deedKeys are valid until the next call.
+func (m *Matcher) deedKeys(x *Deed) []join {
+	out := m.done[:0]
 	if x.DecisionID != "" {
-		out = append(out, joinKey{by: byDecision, tenant: x.Tenant, a: x.DecisionID})
+		out = append(out, m.joinOf(byDecision, 0, x.Tenant, x.DecisionID))
 	}
 	if x.CallID != "" {
-		out = append(out, joinKey{by: byCall, tenant: x.Tenant, a: x.CallID})
+		out = append(out, m.joinOf(byCall, 0, x.Tenant, x.CallID))
 	}
 	if x.Trace != [16]byte{} && x.Parent != [8]byte{} {
-		out = append(out, joinKey{by: byParent, tenant: x.Tenant, trace: x.Trace, span: x.Parent})
+		out = append(out, m.joinSpan(x.Tenant, x.Trace, x.Parent))
 	}
 	if x.Agent != "" && x.Tool != "" {
 		for i := int64(-1); i <= 1; i++ {
-			out = append(out, joinKey{by: byWindow, tenant: x.Tenant, a: x.Agent, b: x.Tool + "\x00" + x.ArgsDigest, slot: m.slot(x.Start) + i})
+			out = append(out, m.joinOf(byWindow, m.slot(x.Start)+i, x.Tenant, x.Agent, x.Tool, x.ArgsDigest))
 		}
 	}
+	m.done = out
 	return out
 }
 
@@ -68,7 +95,7 @@ func (m *Matcher) judge(x *deed, out []Match) []Match {
 		next.State = Ambiguous
 	case len(fits) > 0:
 		next.State, next.Decision, next.ArgsChecked = weigh(x, fits)
-	case !x.settled || !x.Required || x.last.State != "":
+	case !x.settled || !x.Required || x.last != nil:
 		return out
 	default:
 		next.State = ExecutedWithoutDecision
@@ -79,10 +106,10 @@ func (m *Matcher) judge(x *deed, out []Match) []Match {
 	for _, d := range fits {
 		d.followed = true
 	}
-	if x.last.State == next.State && x.last.Decision.ID == next.Decision.ID {
+	if x.last != nil && x.last.State == next.State && x.last.Decision.ID == next.Decision.ID {
 		return out
 	}
-	x.last = next
+	x.last = &next
 	return append(out, next)
 }
 
@@ -94,7 +121,7 @@ func (m *Matcher) fitting(x *deed) (out []*known, crowd bool) {
 		if len(out) > 0 && j.by != found {
 			break
 		}
-		list := m.byKey[j]
+		list := m.byKey[j.key]
 		if j.by >= byParent && len(list) > maxFits {
 			m.crowded++
 			return nil, true

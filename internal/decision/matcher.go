@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"hash/maphash"
 	"slices"
 	"time"
 )
@@ -127,6 +128,10 @@ type Matcher struct {
 	waiting   map[joinKey][]*deed
 	evicted   uint64
 	crowded   uint64
+
+	seeds       [2]maphash.Seed
+	text        []byte // scratch
+	asked, done []join // scratch
 }
 
 // maxFits bounds how many decisions, or deeds, a weak key joins. Beyond it nobody
@@ -144,8 +149,8 @@ type known struct {
 
 type deed struct {
 	Deed
-	last    Match
-	settled bool // its watermark has passed
+	last    *Match // nil while nothing was told
+	settled bool   // its watermark has passed
 	arrived time.Time
 }
 
@@ -155,6 +160,7 @@ func NewMatcher(o MatcherOptions) *Matcher {
 	return &Matcher{
 		opts: o, decisions: newShelf[string, *known](), deeds: newShelf[[16]byte, *deed](),
 		byKey: map[joinKey][]*known{}, waiting: map[joinKey][]*deed{},
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 	}
 }
 
@@ -182,15 +188,15 @@ func (m *Matcher) Decide(k Known, now time.Time) []Match {
 	m.decisions.put(key, d)
 	var out []Match
 	for _, j := range m.decisionKeys(&k) {
-		m.byKey[j] = append(m.byKey[j], d)
+		m.byKey[j.key] = append(m.byKey[j.key], d)
 		out = m.rejudge(j, out)
 	}
 	return out
 }
 
 // rejudge holds the deeds of a key against what is known now.
-func (m *Matcher) rejudge(j joinKey, out []Match) []Match {
-	list := m.waiting[j]
+func (m *Matcher) rejudge(j join, out []Match) []Match {
+	list := m.waiting[j.key]
 	if j.by >= byParent && len(list) > maxFits {
 		m.crowded++
 		return out
@@ -212,7 +218,7 @@ func (m *Matcher) Observe(x Deed, now time.Time) []Match {
 	d := &deed{Deed: x, arrived: now}
 	m.deeds.put(x.ID, d)
 	for _, j := range m.deedKeys(&x) {
-		m.waiting[j] = append(m.waiting[j], d)
+		m.waiting[j.key] = append(m.waiting[j.key], d)
 	}
 	return m.judge(d, nil)
 }
@@ -275,7 +281,7 @@ func (m *Matcher) dropDecision() {
 }
 
 func (m *Matcher) dropDeed() {
-	if x, ok := m.deeds.oldest(); ok && x.last.State == "" && !x.settled {
+	if x, ok := m.deeds.oldest(); ok && x.last == nil && !x.settled {
 		m.evicted++
 	}
 	m.forgetDeed()
@@ -284,7 +290,7 @@ func (m *Matcher) dropDeed() {
 func (m *Matcher) forgetDecision() {
 	if d, ok := m.decisions.shift(); ok {
 		for _, j := range m.decisionKeys(&d.Known) {
-			remove(m.byKey, j, d)
+			remove(m.byKey, j.key, d)
 		}
 	}
 }
@@ -292,7 +298,7 @@ func (m *Matcher) forgetDecision() {
 func (m *Matcher) forgetDeed() {
 	if x, ok := m.deeds.shift(); ok {
 		for _, j := range m.deedKeys(&x.Deed) {
-			remove(m.waiting, j, x)
+			remove(m.waiting, j.key, x)
 		}
 	}
 }

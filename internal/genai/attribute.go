@@ -26,7 +26,7 @@ func (m *Memory) attribute(it *Item) {
 		}
 	}
 	if n.batch == m.tick {
-		n.sent = f
+		n.sent = m.heldAs(n, &f)
 		if missing != nil && !f.complete() {
 			m.wait(missing, n.key)
 		}
@@ -37,16 +37,24 @@ func (m *Memory) attribute(it *Item) {
 }
 
 func inherited(n *node, f *facts) (in Inherited) {
-	if n.agent != f.agent {
+	if n.said.agent != f.agent {
 		in |= InheritedAgent
 	}
-	if n.session != f.session {
+	if n.said.session != f.session {
 		in |= InheritedSession
 	}
-	if n.person.ID != f.person.ID {
+	if n.said.person.ID != f.person.ID {
 		in |= InheritedPrincipal
 	}
 	return in
+}
+
+// heldAs returns f to be held: mostly it is what the span says itself.
+func (m *Memory) heldAs(n *node, f *facts) *facts {
+	if *f == *n.said {
+		return n.said
+	}
+	return m.hold(*f)
 }
 
 func (f *facts) complete() bool {
@@ -56,7 +64,7 @@ func (f *facts) complete() bool {
 // inherit collects facts from a span upwards. missing is the key of the first
 // ancestor that has not been seen.
 func (m *Memory) inherit(n *node) (f facts, missing *spanKey) {
-	f = facts{agent: n.agent, session: n.session, person: n.person}
+	f = *n.said
 	for at, depth := n, 0; !f.complete() && depth < maxDepth; depth++ {
 		if at.root {
 			return f, nil
@@ -69,13 +77,13 @@ func (m *Memory) inherit(n *node) (f facts, missing *spanKey) {
 			return f, nil // nothing crosses from one tenant to another
 		}
 		if f.agent.ID == "" {
-			f.agent = p.agent
+			f.agent = p.said.agent
 		}
 		if f.session == "" {
-			f.session = p.session
+			f.session = p.said.session
 		}
-		if f.person.ID == "" && p.person.ID != "" {
-			f.person = p.person
+		if f.person.ID == "" && p.said.person.ID != "" {
+			f.person = p.said.person
 		}
 		at = p
 	}
@@ -126,8 +134,8 @@ func (m *Memory) settle(it *Item) {
 			continue
 		}
 		f, missing := m.inherit(w)
-		if f != w.sent {
-			w.sent, w.settledBy = f, n.key
+		if w.sent == nil || f != *w.sent {
+			w.sent, w.settledBy = m.heldAs(w, &f), n.key
 			m.Stats.Settled++
 		}
 		if w.settledBy == n.key {

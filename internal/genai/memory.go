@@ -57,6 +57,7 @@ type Memory struct {
 	idNext  int
 	learned map[string]struct{}
 	names   map[string]string
+	facts   map[facts]*facts
 	seed    maphash.Seed
 	sorted  []int // scratch
 	tick    uint64
@@ -78,10 +79,8 @@ type node struct {
 
 	kind     Kind
 	tenant   string
-	agent    Agent // as stated by the span
-	session  string
+	said     *facts // by the span itself
 	project  string
-	person   Principal
 	model    string
 	tool     string
 	callID   string
@@ -95,7 +94,7 @@ type node struct {
 	duplicate bool
 	inner     innerCalls
 	// What left with the span after resolving, and who waits for it.
-	sent      facts
+	sent      *facts
 	settledBy spanKey
 	waiting   []spanKey
 }
@@ -131,6 +130,7 @@ func NewMemory(l Limits) *Memory {
 		ids:     map[idKey]idEntry{},
 		learned: map[string]struct{}{},
 		names:   map[string]string{},
+		facts:   map[facts]*facts{},
 		seed:    maphash.MakeSeed(),
 	}
 }
@@ -190,6 +190,22 @@ func (m *Memory) idOf(parts ...string) idKey {
 		k[i] = h.Sum64()
 	}
 	return k
+}
+
+// hold returns a copy of f that does not share memory with a span. The spans of a
+// session say the same, so one copy serves all.
+func (m *Memory) hold(f facts) *facts {
+	if held, ok := m.facts[f]; ok {
+		return held
+	}
+	if len(m.facts) >= m.limits.Spans {
+		clear(m.facts)
+	}
+	for _, s := range [...]*string{&f.agent.ID, &f.agent.Name, &f.agent.Version, &f.session, &f.person.ID, &f.person.Type} {
+		*s = m.keep(*s)
+	}
+	m.facts[f] = &f
+	return &f
 }
 
 // keep returns a copy of s that does not share memory with a span. Names repeat,

@@ -97,13 +97,8 @@ func (m *Memory) enter(it *Item) {
 	n.parent = spanKey{k.trace, it.Span.ParentSpanID()}
 	n.kind = a.SpanKind
 	n.tenant = m.keep(it.tenant)
-	n.agent = Agent{m.keep(a.Agent.ID), m.keep(a.Agent.Name), m.keep(a.Agent.Version)}
-	n.session, n.project, n.model = m.keep(a.Session), m.keep(a.Project), m.keep(a.RequestModel)
-	n.person = a.Principal
-	n.person.ID = m.keep(a.Principal.ID)
-	if n.person.Type != "" {
-		n.person.Type = m.keep(n.person.Type)
-	}
+	n.said = m.hold(facts{agent: a.Agent, session: a.Session, person: a.Principal})
+	n.project, n.model = m.keep(a.Project), m.keep(a.RequestModel)
 	n.tool, n.callID = m.keep(baseTool(a.Tool.Name)), m.keep(a.Tool.CallID)
 	n.scope = m.keep(it.Scope.Name())
 	n.usage, n.failed = a.Usage.Any(), a.Outcome == OutcomeFailure

@@ -9,9 +9,18 @@ import (
 	"github.com/spanwarden/spanwarden/internal/attr"
 )
 
-// room is how many attributes of ours a span may get here and from the processors
-// behind: it is made once.
-const room = 32
+// room is about how many attributes of ours a span gets here and from the processors
+// behind: room for them is made once.
+func (a *Action) room() int {
+	switch {
+	case a.Kind == KindOther:
+		return 6
+	case a.Usage.Any():
+		return 36
+	default:
+		return 22
+	}
+}
 
 // Write puts the canonical spanwarden.* attributes on the item's span and leaves
 // every original attribute alone. What is unknown is absent; what an earlier
@@ -21,7 +30,7 @@ func (it *Item) Write() {
 	a := &it.Action
 	w := writer{m: it.Span.Attributes(), had: it.hasOwn}
 	if !it.hasOwn {
-		w.m.EnsureCapacity(w.m.Len() + room)
+		w.m.EnsureCapacity(w.m.Len() + a.room())
 	}
 	w.text(attr.ActionKind, string(a.Kind))
 	w.text(attr.Dialect, string(a.Dialect))

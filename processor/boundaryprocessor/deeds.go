@@ -52,6 +52,19 @@ func newDeeds(cfg *DecisionsConfig) *deeds {
 	return d
 }
 
+// resources are copies of a batch's resources: all deeds under one share it.
+type resources struct {
+	last, copied pcommon.Resource
+}
+
+func (r *resources) of(resource pcommon.Resource) pcommon.Resource {
+	if r.last != resource {
+		r.last, r.copied = resource, pcommon.NewResource()
+		resource.CopyTo(r.copied)
+	}
+	return r.copied
+}
+
 // decided takes a decision of this process.
 func (d *deeds) decided(item *genai.Item, now time.Time) []about {
 	attrs := item.Span.Attributes()
@@ -72,7 +85,7 @@ func (d *deeds) decided(item *genai.Item, now time.Time) []about {
 
 // done takes a tool call. While it is open who acted, it waits: whether it had to
 // be decided is not known.
-func (d *deeds) done(item *genai.Item, f *judge.Facts, j *judge.Judgement, now time.Time) []about {
+func (d *deeds) done(item *genai.Item, f *judge.Facts, j *judge.Judgement, now time.Time, copies *resources) []about {
 	if item.Action.Kind != genai.KindTool || item.Action.Duplicate {
 		return nil
 	}
@@ -80,7 +93,7 @@ func (d *deeds) done(item *genai.Item, f *judge.Facts, j *judge.Judgement, now t
 	defer d.mu.Unlock()
 	x := d.known[f.ID]
 	if x == nil {
-		x = d.add(item, f)
+		x = d.add(item, f, copies)
 	}
 	if j.Open {
 		return nil
@@ -88,15 +101,14 @@ func (d *deeds) done(item *genai.Item, f *judge.Facts, j *judge.Judgement, now t
 	return d.settle(x, f, j, now)
 }
 
-func (d *deeds) add(item *genai.Item, f *judge.Facts) *deed {
+func (d *deeds) add(item *genai.Item, f *judge.Facts, copies *resources) *deed {
 	a := &item.Action
 	x := &deed{
-		span: f.SpanID, session: f.Session, project: f.Project, principal: f.Principal.ID, resource: pcommon.NewResource(),
+		span: f.SpanID, session: f.Session, project: f.Project, principal: f.Principal.ID, resource: copies.of(item.Resource),
 		Deed: decision.Deed{
 			ID: f.ID, Tenant: f.Tenant, CallID: a.Tool.CallID, Trace: f.TraceID, Parent: item.Span.ParentSpanID(), Tool: f.Tool, Start: f.Start,
 		},
 	}
-	item.Resource.CopyTo(x.resource)
 	if v, ok := item.Span.Attributes().Get(attr.DecisionID); ok {
 		x.DecisionID = v.AsString()
 	}

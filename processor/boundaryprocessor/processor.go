@@ -63,6 +63,7 @@ type work struct {
 	halts  []haltOrder
 	told   []about // of decisions and deeds
 	own    bool    // this process made the batch
+	copies resources
 }
 
 func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*boundaryProcessor, error) {
@@ -157,6 +158,7 @@ func (p *boundaryProcessor) history() policy.History {
 func (p *boundaryProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	w := p.scratch.Get().(*work)
 	defer p.scratch.Put(w)
+	defer func() { w.copies = resources{} }() // or it keeps the batch
 	w.tally.reset()
 	w.halts, w.told, w.own = w.halts[:0], w.told[:0], trust.Marked(ctx)
 	w.batch.Decode(td, nil)
@@ -227,7 +229,7 @@ func (p *boundaryProcessor) hold(w *work, h policy.History, item *genai.Item) {
 		p.put(w.tally, &x, item.Span)
 	}
 	w.haltOn(&j, f, item.Span)
-	w.told = append(w.told, p.deeds.done(item, f, &j, time.Now())...)
+	w.told = append(w.told, p.deeds.done(item, f, &j, time.Now(), &w.copies)...)
 	if j.Open {
 		w.tally.waiting++
 		p.wait(item, f, &j)
