@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 )
 
 // The formats of an answer: a table to read, a JSON object a line, or CSV.
@@ -29,7 +31,7 @@ func (a *Answer) Write(w io.Writer, format string) error {
 	case Table:
 		return a.writeTable(w)
 	case JSON:
-		return a.writeJSON(w)
+		return a.WriteRows(w)
 	case CSV:
 		return a.writeCSV(w)
 	default:
@@ -63,28 +65,39 @@ func printable(r rune) rune {
 	return r
 }
 
-func (a *Answer) writeJSON(w io.Writer) error {
-	for _, row := range a.Rows {
-		var b strings.Builder
-		for i, name := range a.Columns {
-			key, err := json.Marshal(name)
-			if err != nil {
-				return err
-			}
-			value, err := json.Marshal(plain(row[i]))
-			if err != nil {
-				return fmt.Errorf("column %s: %w", name, err)
-			}
-			b.WriteString(map[bool]string{true: "{", false: ","}[i == 0])
-			b.Write(key)
-			b.WriteByte(':')
-			b.Write(value)
+// WriteRows writes the rows in their canonical form: a JSON object a line, its keys
+// in the order of the columns. What is digested is this.
+func (a *Answer) WriteRows(w io.Writer) error {
+	for i := range a.Rows {
+		line, err := a.row(i)
+		if err != nil {
+			return err
 		}
-		if _, err := io.WriteString(w, b.String()+"}\n"); err != nil {
+		if _, err := w.Write(append(line, '\n')); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// row is a row as a JSON object.
+func (a *Answer) row(i int) ([]byte, error) {
+	line := []byte{'{'}
+	for c, name := range a.Columns {
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(Plain(a.Rows[i][c]))
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", name, err)
+		}
+		if c > 0 {
+			line = append(line, ',')
+		}
+		line = append(append(append(line, key...), ':'), value...)
+	}
+	return append(line, '}'), nil
 }
 
 func (a *Answer) writeCSV(w io.Writer) error {
@@ -93,12 +106,30 @@ func (a *Answer) writeCSV(w io.Writer) error {
 		return err
 	}
 	for _, row := range a.Rows {
-		if err := cw.Write(texts(row, "")); err != nil {
+		line := texts(row, "")
+		for i, v := range row {
+			line[i] = harmless(v, line[i])
+		}
+		if err := cw.Write(line); err != nil {
 			return err
 		}
 	}
 	cw.Flush()
 	return cw.Error()
+}
+
+// harmless keeps what an agent wrote from being a formula where the file is opened
+// as a sheet: such a text gets an apostrophe, which sheets do not show. Numbers and
+// times are none.
+func harmless(v any, text string) string {
+	switch Plain(v).(type) {
+	case string, []any, map[string]any:
+		_, number := v.(fmt.Stringer)
+		if first, _ := utf8.DecodeRuneInString(text); !number && text != "" && strings.ContainsRune("=+-@\t\r\n|%＝＋－＠", first) {
+			return "'" + text
+		}
+	}
+	return text
 }
 
 func texts(row []any, null string) []string {
@@ -112,7 +143,7 @@ func texts(row []any, null string) []string {
 // Text is a value as people read it, and null for NULL: times in UTC, decimals
 // without a float's error, lists with commas.
 func Text(v any, null string) string {
-	switch v := plain(v).(type) {
+	switch v := Plain(v).(type) {
 	case nil:
 		return null
 	case string:
@@ -134,8 +165,8 @@ func Text(v any, null string) string {
 	}
 }
 
-// plain turns what the driver reads into what JSON knows.
-func plain(v any) any {
+// Plain turns what the driver reads into what JSON knows.
+func Plain(v any) any {
 	switch v := v.(type) {
 	case nil:
 		return nil
@@ -146,21 +177,26 @@ func plain(v any) any {
 	}
 	rv := reflect.ValueOf(v)
 	switch rv.Kind() {
+	case reflect.Float32, reflect.Float64:
+		if f := rv.Float(); math.IsNaN(f) || math.IsInf(f, 0) { // which JSON does not know
+			return fmt.Sprint(f)
+		}
+		return v
 	case reflect.Pointer:
 		if rv.IsNil() {
 			return nil
 		}
-		return plain(rv.Elem().Interface())
+		return Plain(rv.Elem().Interface())
 	case reflect.Slice, reflect.Array:
 		list := make([]any, rv.Len())
 		for i := range list {
-			list[i] = plain(rv.Index(i).Interface())
+			list[i] = Plain(rv.Index(i).Interface())
 		}
 		return list
 	case reflect.Map:
 		m := map[string]any{}
 		for _, k := range rv.MapKeys() {
-			m[fmt.Sprint(k.Interface())] = plain(rv.MapIndex(k).Interface())
+			m[fmt.Sprint(k.Interface())] = Plain(rv.MapIndex(k).Interface())
 		}
 		return m
 	default:

@@ -8,7 +8,7 @@
 -- column: kind # run of one question, or pack
 -- column: pack_id # of the pack it belongs to, empty of a single run
 -- column: view # question that was asked, empty of a pack as a whole
--- column: view_version # of the question's file
+-- column: asked_version # of the question that was asked
 -- column: sql_digest # SHA-256 of the statement
 -- column: params # parameters it was asked with
 -- column: database # it was asked in
@@ -24,7 +24,7 @@
 -- not_observed: No collector was there, and no export is on record.
 -- zero: No export through the command line is on record. What was asked in SQL by hand is in ev_evidence_access, where the server keeps a query log.
 SELECT
-    run_id, kind, pack_id, view, view_version, sql_digest, params, database, server_version AS server, time_zone AS tz, tool_version, run_by, run_at, rows,
+    run_id, kind, pack_id, view, view_version AS asked_version, sql_digest, params, database, server_version AS server, time_zone AS tz, tool_version, run_by, run_at, rows,
     result_digest, state,
     arrayMap((log, size, root, digest) -> concat(log, ' size ', toString(size), ' root ', root, ' note sha256:', digest),
         checkpoint_logs, checkpoint_sizes, checkpoint_roots, checkpoint_digests) AS checkpoint

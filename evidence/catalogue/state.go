@@ -38,7 +38,8 @@ func (q *Query) State(rows int, o *Observation) State {
 		return ObservedExceptions
 	case rows > 0:
 		return Observed
-	case o.CoveragePct == nil || *o.CoveragePct == 0 || o.Watched != nil && *o.Watched == 0:
+	// Of all the time there ever was, the coverage of a young store is next to none.
+	case o.CoveragePct == nil || q.HasPeriod() && *o.CoveragePct == 0 || o.Watched != nil && *o.Watched == 0:
 		return NotObserved
 	case q.Shows == Exceptions && o.Population != nil && *o.Population > 0:
 		return ObservedFine
