@@ -38,6 +38,9 @@ func demo(ctx context.Context, s *settings, corpus string) error {
 	if err == nil {
 		err = verifyStore(ctx, st, s.bin)
 	}
+	if err == nil {
+		err = packEvidence(ctx, st, s)
+	}
 	if stopped := st.Stop(); err == nil {
 		err = stopped
 	}
@@ -83,16 +86,56 @@ func runDemo(ctx context.Context, st *stack.Stack, scenarios []conformance.Scena
 	return tellStories(ctx, st, conn)
 }
 
+// keys are the public keys of all who wrote to the store.
+func keys(st *stack.Stack) []string {
+	return []string{"--key", filepath.Join(st.State(), "integrity"), "--key", filepath.Join(st.State(), "stories", "integrity")}
+}
+
+// command runs the command-line tool, as its user would.
+func command(ctx context.Context, bin string, args ...string) error {
+	tool := filepath.Join(bin, "spanwarden")
+	fmt.Printf("%s %s\n\n", tool, strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd.Run()
+}
+
 // verifyStore runs the command that an auditor runs.
 func verifyStore(ctx context.Context, st *stack.Stack, bin string) error {
-	args := []string{"verify", "--dsn", st.DSN(), "--key", filepath.Join(st.State(), "integrity"), "--key", filepath.Join(st.State(), "stories", "integrity")}
-	command := filepath.Join(bin, "spanwarden")
-	fmt.Printf("\n=== Was anything changed since? %s %s\n\n", command, strings.Join(args, " "))
-	cmd := exec.CommandContext(ctx, command, args...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
+	fmt.Printf("\n=== Was anything changed since? ")
+	if err := command(ctx, bin, append([]string{"verify", "--dsn", st.DSN()}, keys(st)...)...); err != nil {
 		return fmt.Errorf("the audit store is not as it was signed (a store of a version that signed nothing: remove %s): %w", st.State(), err)
 	}
+	return nil
+}
+
+// packEvidence writes what an auditor would be handed about the traffic of the
+// demonstration, and checks it.
+func packEvidence(ctx context.Context, st *stack.Stack, s *settings) error {
+	conn, err := open(st.DSN())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // nothing is written through it
+	var from time.Time
+	if err := conn.QueryRow(ctx, "SELECT toStartOfDay(min(ts)) FROM actions").Scan(&from); err != nil {
+		return fmt.Errorf("asking when the first action was: %w", err)
+	}
+	out := filepath.Join(s.state, "evidence-"+time.Now().UTC().Format("20060102T150405"))
+	fmt.Printf("\n=== What an auditor gets: ")
+	args := append([]string{"evidence", "pack", "--dsn", st.DSN(), "--framework", "all", "--from", from.UTC().Format(time.DateOnly), "--out", out}, keys(st)...)
+	if err := command(ctx, s.bin, args...); err != nil {
+		return fmt.Errorf("writing the evidence pack: %w", err)
+	}
+	fmt.Printf("\n=== Is the pack as it was made? ")
+	if err := command(ctx, s.bin, append([]string{"evidence", "check", out}, keys(st)...)...); err != nil {
+		return fmt.Errorf("checking the evidence pack: %w", err)
+	}
+	page, err := filepath.Abs(filepath.Join(out, "report.html"))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nOpen it in a browser, or print it: file://%s\n", page)
 	return nil
 }
 

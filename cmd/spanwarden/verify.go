@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -110,28 +111,9 @@ func (v *verifyFlags) run(cmd *cobra.Command) (report *verify.Report, err error)
 	if v.format != "text" && v.format != "json" {
 		return nil, fmt.Errorf("--format: want text or json, not %q", v.format)
 	}
-	opts := verify.Options{Grace: v.grace}
-	if v.sealedSince != "" {
-		if opts.SealedSince, err = time.Parse(time.RFC3339, v.sealedSince); err != nil {
-			return nil, fmt.Errorf("--sealed-since: %w", err)
-		}
-	}
-	if err = v.scope(&opts); err != nil {
+	opts, notes, err := v.options(cmd.Context())
+	if err != nil {
 		return nil, err
-	}
-	if opts.Keys, err = readKeys(v.keys); err != nil {
-		return nil, err
-	}
-	if opts.Witnesses, err = readWitnesses(v.witnesses); err != nil {
-		return nil, err
-	}
-	var notes []string
-	for _, place := range v.anchors {
-		some, left, err := anchor.Read(cmd.Context(), place, anchor.Limits{PerLog: v.anchorsPerLog, Now: time.Now()})
-		if err != nil {
-			return nil, fmt.Errorf("--anchors: %w", err)
-		}
-		opts.Anchors, notes = append(opts.Anchors, some...), append(notes, left...)
 	}
 	err = withStore(cmd.Context(), v.dsn, func(conn driver.Conn, _ *clickhouse.Options) error {
 		if v.sinceLastOK {
@@ -145,18 +127,50 @@ func (v *verifyFlags) run(cmd *cobra.Command) (report *verify.Report, err error)
 			return err
 		}
 		report.Took, report.Notes, report.RunID = time.Since(opts.Now), append(notes, report.Notes...), runID()
-		if !v.record {
-			return nil
+		if v.record {
+			v.write(cmd, conn, report)
 		}
-		digest, err := verify.Record(cmd.Context(), conn, report, v.who(), version())
-		if err != nil {
-			cmd.PrintErrln("spanwarden: that the store was verified could not be written to it:", err)
-			return nil
-		}
-		report.Digest = digest
 		return nil
 	})
 	return report, err
+}
+
+// options reads whom to believe and what to look at; notes are about anchors that
+// were left out.
+func (v *verifyFlags) options(ctx context.Context) (opts verify.Options, notes []string, err error) {
+	opts.Grace = v.grace
+	if v.sealedSince != "" {
+		if opts.SealedSince, err = time.Parse(time.RFC3339, v.sealedSince); err != nil {
+			return opts, nil, fmt.Errorf("--sealed-since: %w", err)
+		}
+	}
+	if err = v.scope(&opts); err != nil {
+		return opts, nil, err
+	}
+	if opts.Keys, err = readKeys(v.keys); err != nil {
+		return opts, nil, err
+	}
+	if opts.Witnesses, err = readWitnesses(v.witnesses); err != nil {
+		return opts, nil, err
+	}
+	for _, place := range v.anchors {
+		some, left, err := anchor.Read(ctx, place, anchor.Limits{PerLog: v.anchorsPerLog, Now: time.Now()})
+		if err != nil {
+			return opts, nil, fmt.Errorf("--anchors: %w", err)
+		}
+		opts.Anchors, notes = append(opts.Anchors, some...), append(notes, left...)
+	}
+	return opts, notes, nil
+}
+
+// write puts the report on record, and goes on where the account may not write.
+func (v *verifyFlags) write(cmd *cobra.Command, conn driver.Conn, report *verify.Report) {
+	digest, err := verify.Record(cmd.Context(), conn, report, v.who(), version())
+	if err != nil {
+		cmd.PrintErrln("spanwarden: that the store was verified could not be written to it:", err)
+		return
+	}
+	report.Digest = digest
 }
 
 // scope reads what is to be looked at.
