@@ -15,7 +15,7 @@ import (
 var control = regexp.MustCompile(`^(CC\d\.\d|A1\.\d|PI1\.\d|C1\.\d|P\d\.\d|A\.[5-8]\.\d{1,2}|42001-A\.\d{1,2}\.\d(\.\d)?|AIA-\d+(\(\d+\))?(\([a-z]\))?|NIST-(G|M|MS|Mg)\d\.\d|FINRA-\d+|17a-4(\(f\))?|AT-C-205)$`)
 
 // taken are names without {db}., which a WITH of the statement must define.
-var taken = regexp.MustCompile(`\b(?:FROM|JOIN)\s+([a-z_]+)`)
+var taken = regexp.MustCompile(`\b(?:FROM|JOIN)\s+([a-z_]+)(?:\s|\)|$)`)
 
 func TestCatalogue(t *testing.T) {
 	queries, err := catalogue.List()

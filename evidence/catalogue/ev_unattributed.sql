@@ -7,11 +7,11 @@
 -- column: tenant_id # tenant
 -- column: agent # agent that acted, empty where not even that is known
 -- column: day # UTC
--- column: actions # distinct actions of the agent on the day
+-- column: actions # distinct actions of the agent on the day: work of agents, without decisions about it and spans of other software
 -- column: no_principal # of these, those on nobody's behalf as far as anybody said
 -- column: no_actor # of these, those whose agent is not known
 -- column: ratio # no_principal or no_actor, of all, 0 to 1
--- population: SELECT count() FROM {db}.ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
+-- population: SELECT count() FROM {db}.ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')}) WHERE kind NOT IN ('decision', 'other')
 -- not_observed: No collector was there in the period: who acted for whom is not known.
 -- zero: Collectors were there, and no action was recorded.
 -- fine: Every recorded action names an agent and a principal.
@@ -20,6 +20,7 @@ SELECT
     countIf(principal_id = '') AS no_principal, countIf(agent_id = '') AS no_actor,
     countIf(principal_id = '' OR agent_id = '') / count() AS ratio
 FROM {db}.ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
+WHERE kind NOT IN ('decision', 'other')
 GROUP BY tenant_id, agent, day
 HAVING no_principal > 0 OR no_actor > 0
 ORDER BY day, tenant_id, agent

@@ -173,7 +173,7 @@ func (o *Options) questions() ([]Step, error) {
 }
 
 // creation finds what a step makes.
-var creation = regexp.MustCompile(`(?m)^CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?\{db\}\.([a-z_]+)`)
+var creation = regexp.MustCompile(`(?m)^CREATE (?:OR REPLACE )?(?:TABLE|(?:MATERIALIZED )?VIEW) (?:IF NOT EXISTS )?\{db\}\.([a-z_]+)`)
 
 // readStep reads "0003_actions.sql": the number is the version, the first line
 // a comment that names the step.
