@@ -6,10 +6,8 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/ledger"
 )
@@ -72,71 +70,20 @@ type change struct {
 	previous string // version
 	version  string // of the new content, in force or not
 	keys     []string
+	rules    []string
+	content  string
 	refused  error
 }
 
-// finding returns the change as a finding of type config.changed. A refused one
-// is a warning: somebody believes in a policy that is not in force.
+// finding returns the change as a finding of type config.changed.
 func (c *change) finding(now time.Time) finding.Finding {
-	f := finding.New(finding.ConfigChanged, "", "config/"+c.kind, c.kind, c.version, c.previous, refusal(c.refused))
-	f.At, f.PolicyVersion = now, c.version
-	f.Extra = map[string]any{attr.ConfigKind: c.kind, attr.ConfigComponent: "governance", attr.ConfigVersion: c.version}
-	if len(c.files) > 0 {
-		f.Extra[attr.ConfigFiles] = anys(c.files)
-	}
-	if c.previous != "" {
-		f.Extra[attr.ConfigPrevious] = c.previous
-	}
-	if len(c.keys) > 0 {
-		f.Extra[attr.ConfigKeys] = anys(c.keys)
-	}
-	f.Message = fmt.Sprintf("%s %s is in force: %s", c.kind, c.version, shortened(c.keys))
-	if len(c.keys) == 0 {
-		f.Message = fmt.Sprintf("%s %s is in force", c.kind, c.version)
+	v := finding.Version{
+		Kind: c.kind, Component: "governance", Version: c.version, Previous: c.previous, Files: c.files, Keys: c.keys, Rules: c.rules, Content: c.content,
 	}
 	if c.refused != nil {
-		f.Severity = finding.Warning
-		f.PolicyVersion = c.previous
-		f.Extra[attr.ConfigRefused] = c.refused.Error()
-		f.Message = fmt.Sprintf("%s from %s was refused, %s stays in force: %s", c.kind, strings.Join(c.files, ", "), orNone(c.previous), firstLine(c.refused))
+		v.Refused = c.refused.Error()
 	}
-	return f
-}
-
-// shortened names the first few.
-func shortened(keys []string) string {
-	const few = 5
-	if len(keys) <= few {
-		return strings.Join(keys, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(keys[:few], ", "), len(keys)-few)
-}
-
-func anys(texts []string) []any {
-	out := make([]any, len(texts))
-	for i, t := range texts {
-		out[i] = t
-	}
-	return out
-}
-
-func refusal(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
-func orNone(version string) string {
-	if version == "" {
-		return "none"
-	}
-	return version
-}
-
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	return v.Finding(now)
 }
 
 // changedBudgets lists what an edit did, in the order of ids.
@@ -162,6 +109,15 @@ func changedBudgets(before, after *ledger.Budgets) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// budgetRules names the budgets as rules, each by the findings it makes.
+func budgetRules(b *ledger.Budgets) []string {
+	rules := []string{}
+	for _, budget := range b.All() {
+		rules = append(rules, "budget/"+budget.ID)
+	}
+	return rules
 }
 
 func byID(b *ledger.Budgets) map[string]*ledger.Budget {

@@ -56,9 +56,11 @@ type governor struct {
 	lastSink int
 
 	policies atomic.Pointer[policy.History]
-	versions []storedVersion // of the registry, oldest first; guarded by mu
-	seen     string          // the policy files in force
-	refused  string          // those that were refused last
+	versions []storedVersion        // of the registry, oldest first; guarded by mu
+	told     map[string]string      // versions of components, by kind and component; guarded by mu
+	digest   atomic.Pointer[string] // of the collector's configuration
+	seen     string                 // the policy files in force
+	refused  string                 // those that were refused last
 	cancel   context.CancelFunc
 	tasks    sync.WaitGroup
 }
@@ -79,6 +81,7 @@ func newExtension(set extension.Settings, cfg *Config) (*governor, error) {
 		book:   newBook(cfg.Limits),
 		chains: newChains(cfg),
 		sinks:  map[int]consumer.Traces{},
+		told:   map[string]string{},
 	}, nil
 }
 

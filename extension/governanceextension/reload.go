@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -73,7 +74,8 @@ func (e *governor) takePolicy(files *policyFiles, next *compiled) error {
 			return err
 		}
 		after := e.book.ledger.Budgets()
-		c := change{kind: "budgets", files: files.names(), previous: before.Version(), version: after.Version(), keys: changedBudgets(before, after)}
+		c := change{kind: "budgets", files: files.names(), previous: before.Version(), version: after.Version(), keys: changedBudgets(before, after),
+			rules: budgetRules(after), content: string(next.budgets.Data)}
 		e.post(append([]finding.Finding{c.finding(e.now())}, found...))
 	}
 	if next.registry != nil {
@@ -98,6 +100,7 @@ func (e *governor) takeRegistry(files *policyFiles, next *policy.Registry) {
 	for _, f := range files.registry[:min(len(files.registry), maxNamed)] {
 		c.files = append(c.files, f.Name)
 	}
+	c.content = textOf(files.registry)
 	diff := next.Diff(before)
 	for _, d := range diff {
 		c.keys = append(c.keys, changedEntry(d)...)
@@ -110,6 +113,17 @@ func (e *governor) takeRegistry(files *policyFiles, next *policy.Registry) {
 		f.Extra[attr.ConfigDeclared] = declared
 	}
 	e.post([]finding.Finding{f})
+}
+
+// textOf is the registry as it was read, each file after its name.
+func textOf(files []policy.File) string {
+	var b strings.Builder
+	for _, f := range files {
+		b.WriteString("# " + f.Name + "\n")
+		b.Write(f.Data)
+		b.WriteString("\n")
+	}
+	return b.String()
 }
 
 // maxDeclared bounds how many of the things that a registry allows one finding

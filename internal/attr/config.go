@@ -7,11 +7,14 @@ const (
 	ConfigComponent = "spanwarden.config.component"
 	ConfigVersion   = "spanwarden.config.version"
 	ConfigPrevious  = "spanwarden.config.previous"
-	ConfigKeys      = "spanwarden.config.keys"  // string[]: what changed
-	ConfigFiles     = "spanwarden.config.files" // string[]
-	ConfigBy        = "spanwarden.config.by"
-	ConfigDiff      = "spanwarden.config.diff"
-	ConfigContent   = "spanwarden.config.content"
+	ConfigKeys      = "spanwarden.config.keys" // string[]: what changed
+	// ConfigRules are the rules in force under the version: string[], types of
+	// findings, and of budgets budget/<id>.
+	ConfigRules   = "spanwarden.config.rules"
+	ConfigFiles   = "spanwarden.config.files" // string[]
+	ConfigBy      = "spanwarden.config.by"
+	ConfigDiff    = "spanwarden.config.diff"
+	ConfigContent = "spanwarden.config.content"
 	// ConfigDeclared is what a registry says of agents: string[], each element the
 	// agent's id, "tool" or "model", and a pattern of the registry, parted by tabs; or
 	// the id, "entry", and a JSON object: owner, purpose, risk_tier, versions, scopes,

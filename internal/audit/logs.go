@@ -131,6 +131,9 @@ func numberOf(n finding.Number) Decimal {
 func (e *LogEncoder) extra(r *FindingRow, f *finding.Finding, m pcommon.Map) []Attr {
 	var kv []Attr
 	for k, v := range m.All() {
+		if k == attr.ConfigContent {
+			continue // the row of config_versions has it
+		}
 		_, fact := f.Extra[k]
 		unheld := (k == attr.FindingObserved && !r.Observed.Set) || (k == attr.FindingExpected && !r.Expected.Set) ||
 			(k == attr.FindingLimit && !r.Limit.Set) || (k == attr.FindingProjectedAt && !r.ProjectedAt.Set)

@@ -119,6 +119,17 @@ func Codes() []Code {
 	return out
 }
 
+// Own returns the codes that are findings of their own: those of others are raised
+// by the processor that sees the action.
+func Own() (out []Code) {
+	for _, c := range table {
+		if c.other == "" && c.code != UnbrokenUnverified {
+			out = append(out, c.code)
+		}
+	}
+	return out
+}
+
 // Severity is the severity of a finding of the code by the table; "" for
 // Unbroken and for what is no code.
 func (c Code) Severity() Severity {

@@ -45,6 +45,17 @@ const (
 	ConfigChanged                   Type = "config.changed"
 )
 
+// BoundaryTypes returns the types about boundaries, sorted.
+func BoundaryTypes() (types []string) {
+	for t := range severities {
+		if strings.HasPrefix(string(t), "boundary.") {
+			types = append(types, string(t))
+		}
+	}
+	slices.Sort(types)
+	return types
+}
+
 // DelegationPrefix begins the type of every verdict about a delegation.
 const DelegationPrefix = "delegation."
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/genai"
+	"github.com/spanwarden/spanwarden/internal/governance/versions"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/engine"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/metadata"
 	"github.com/spanwarden/spanwarden/processor/baselineprocessor/internal/novelty"
@@ -91,6 +92,7 @@ func (p *baselineProcessor) Start(ctx context.Context, host component.Host) erro
 	if err := p.count.observe(p.kept); err != nil {
 		return err
 	}
+	versions.Tell(host, p.cfg.version(p.id))
 	p.wg.Go(p.run)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/genai"
 	"github.com/spanwarden/spanwarden/internal/governance/policies"
+	"github.com/spanwarden/spanwarden/internal/governance/versions"
 	"github.com/spanwarden/spanwarden/internal/policy"
 	"github.com/spanwarden/spanwarden/internal/trust"
 	"github.com/spanwarden/spanwarden/processor/boundaryprocessor/internal/judge"
@@ -30,6 +32,7 @@ import (
 // next.
 type boundaryProcessor struct {
 	cfg     *Config
+	id      component.ID
 	next    consumer.Traces
 	log     *zap.Logger
 	tel     *metadata.TelemetryBuilder
@@ -72,7 +75,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*b
 		return nil, err
 	}
 	p := &boundaryProcessor{
-		cfg: cfg, next: next, log: set.Logger, tel: tel,
+		cfg: cfg, id: set.ID, next: next, log: set.Logger, tel: tel,
 		counts:  newCounters(tel, cfg.Limits.Agents),
 		uses:    &ruleUses{c: rates.New(cfg.Limits.rates())},
 		daily:   &daily{limit: cfg.Limits.Daily, seen: map[string][16]byte{}},
@@ -99,6 +102,7 @@ func (p *boundaryProcessor) Start(_ context.Context, host component.Host) (err e
 		p.log.Warn("No governance extension is named: no action can be judged, and all are said to be not evaluated. Set `governance`.")
 	} else {
 		p.detach = p.registry.Attach(p.next)
+		versions.Tell(host, version(p.id))
 	}
 	if err := p.observe(); err != nil {
 		return err
@@ -106,6 +110,15 @@ func (p *boundaryProcessor) Start(_ context.Context, host component.Host) (err e
 	p.stop = make(chan struct{})
 	p.finished.Go(p.run)
 	return nil
+}
+
+// version says what is looked for. What decides it is the registry, which has
+// versions of its own, so it is named after the types of findings.
+func version(id component.ID) *finding.Version {
+	v := finding.Version{Kind: "boundary", Component: id.String(), Rules: finding.BoundaryTypes()}
+	v.Content = strings.Join(v.Rules, "\n")
+	v.Version = finding.Digest(v.Content)
+	return &v
 }
 
 func (p *boundaryProcessor) observe() error {

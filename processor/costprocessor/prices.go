@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/pricing"
 )
 
@@ -20,6 +21,9 @@ const (
 	reloadSwapped = "swapped"
 	reloadRefused = "refused"
 )
+
+// kindPrices is the kind of a version of prices.
+const kindPrices = "prices"
 
 // maxPriceFile bounds what is read of one price file, in bytes.
 const maxPriceFile = 16 << 20
@@ -34,6 +38,7 @@ type priceSource struct {
 	interval time.Duration
 	log      *zap.Logger
 	reloaded func(result string)
+	told     func(*finding.Version) // of what came into force, or was refused
 
 	current atomic.Pointer[pricing.Book]
 	loaded  atomic.Int64 // Unix nanoseconds
@@ -47,7 +52,7 @@ type priceSource struct {
 }
 
 func newPriceSource(path string, interval time.Duration, log *zap.Logger, reloaded func(string)) *priceSource {
-	return &priceSource{path: path, interval: interval, log: log, reloaded: reloaded}
+	return &priceSource{path: path, interval: interval, log: log, reloaded: reloaded, told: func(*finding.Version) {}}
 }
 
 func (s *priceSource) book() *pricing.Book { return s.current.Load() }
@@ -112,6 +117,7 @@ func (s *priceSource) reload() {
 	}
 	s.seen = s.fingerprint() // a new file may import others
 	if err != nil {
+		s.told(&finding.Version{Kind: kindPrices, Version: finding.Digest(now), Previous: s.book().Version(), Files: s.files(), Refused: err.Error()})
 		s.reloaded(reloadRefused)
 		s.log.Error("price file refused, the prices before it stay in force",
 			zap.String("file", s.path), zap.String("book", s.book().Version()), zap.Error(err))
@@ -123,8 +129,20 @@ func (s *priceSource) reload() {
 }
 
 func (s *priceSource) take(book *pricing.Book) {
-	s.current.Store(book)
+	v := finding.Version{Kind: kindPrices, Version: book.Version(), Rules: []string{string(finding.CostUnpriced)}, Files: s.files()}
+	if before := s.current.Swap(book); before != nil {
+		v.Previous = before.Version()
+	}
 	s.loaded.Store(time.Now().UnixNano())
+	s.told(&v)
+}
+
+// files are those that the prices were read from; none is the embedded book.
+func (s *priceSource) files() []string {
+	if s.path == "" {
+		return nil
+	}
+	return append([]string{s.path}, s.imports...)
 }
 
 // load reads the price file and what it imports.

@@ -12,8 +12,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/genai"
 	"github.com/spanwarden/spanwarden/internal/governance"
+	"github.com/spanwarden/spanwarden/internal/governance/versions"
 	"github.com/spanwarden/spanwarden/internal/pricing"
 	"github.com/spanwarden/spanwarden/processor/costprocessor/internal/metadata"
 )
@@ -22,6 +24,7 @@ import (
 // immutable snapshot held by prices; mu guards only the memory between batches
 // and is never held while calling next.
 type costProcessor struct {
+	id      component.ID
 	next    consumer.Traces
 	tel     *metadata.TelemetryBuilder
 	counts  counters
@@ -51,6 +54,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*c
 		return nil, err
 	}
 	p := &costProcessor{
+		id:      set.ID,
 		next:    next,
 		tel:     tel,
 		counts:  counters{tel: tel, sets: &sync.Map{}},
@@ -70,6 +74,10 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*c
 func (p *costProcessor) Start(_ context.Context, host component.Host) (err error) {
 	if p.gov, err = governance.Find(host, p.govID); err != nil {
 		return err
+	}
+	p.prices.told = func(v *finding.Version) {
+		v.Component = p.id.String()
+		versions.Tell(host, v)
 	}
 	if err := p.prices.start(); err != nil {
 		return err

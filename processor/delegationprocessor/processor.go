@@ -2,6 +2,7 @@ package delegationprocessor
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,8 +16,10 @@ import (
 
 	"github.com/spanwarden/spanwarden/internal/chain"
 	"github.com/spanwarden/spanwarden/internal/chain/chainspan"
+	"github.com/spanwarden/spanwarden/internal/finding"
 	"github.com/spanwarden/spanwarden/internal/genai"
 	"github.com/spanwarden/spanwarden/internal/governance/lineage"
+	"github.com/spanwarden/spanwarden/internal/governance/versions"
 	"github.com/spanwarden/spanwarden/internal/trust"
 	"github.com/spanwarden/spanwarden/processor/delegationprocessor/internal/metadata"
 )
@@ -27,6 +30,7 @@ import (
 // next.
 type delegationProcessor struct {
 	cfg    *Config
+	id     component.ID
 	next   consumer.Traces
 	tel    *metadata.TelemetryBuilder
 	log    *zap.Logger
@@ -59,7 +63,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*d
 	reader := chainspan.New()
 	reader.MaxLinks = cfg.Limits.Links
 	return &delegationProcessor{
-		cfg: cfg, next: next, tel: tel, log: set.Logger, reader: reader, now: time.Now,
+		cfg: cfg, id: set.ID, next: next, tel: tel, log: set.Logger, reader: reader, now: time.Now,
 		pool:       sync.Pool{New: func() any { return new(work) }},
 		unresolved: newUnresolved(cfg.Limits.Unresolved),
 	}, nil
@@ -71,10 +75,25 @@ func (p *delegationProcessor) Start(ctx context.Context, host component.Host) (e
 		return err
 	}
 	p.reader.Bind = p.bind
+	if p.chains != nil {
+		versions.Tell(host, p.version())
+	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.cancel = cancel
 	p.tasks.Go(func() { p.watch(background) })
 	return nil
+}
+
+// version says what is looked for. What decides it is in the code and the registry,
+// so it is named after the codes.
+func (p *delegationProcessor) version() *finding.Version {
+	v := finding.Version{Kind: "delegation", Component: p.id.String()}
+	for _, code := range chain.Own() {
+		v.Rules = append(v.Rules, finding.DelegationPrefix+string(code))
+	}
+	v.Content = strings.Join(v.Rules, "\n")
+	v.Version = finding.Digest(v.Content)
+	return &v
 }
 
 // Shutdown passes on what is left. Chains that are open stay open in the
