@@ -20,6 +20,7 @@ import (
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/audit/journal"
+	"github.com/spanwarden/spanwarden/internal/governance/versions"
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 
@@ -84,6 +85,7 @@ func (e *auditExporter) start(ctx context.Context, host component.Host) error {
 		}
 		e.host = host
 		e.attach(s)
+		e.ledger.config = versions.ConfigDigest(host)
 		if e.ledger.anchors, e.startErr = openAnchors(ctx, host, e.set.TelemetrySettings, &e.cfg.Integrity, time.Now()); e.startErr != nil {
 			return
 		}

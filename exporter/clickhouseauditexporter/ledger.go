@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type ledger struct {
 	store  *store
 	logger *zap.Logger
 	build  component.BuildInfo
+	config string // digest of the collector's configuration, "" where nobody knows it
 	tel    *metadata.TelemetryBuilder
 	// anchors are used by beat alone.
 	anchors *anchors
@@ -65,6 +67,9 @@ func (l *ledger) prepare(ctx context.Context) error {
 	if err := l.meet(ctx); err != nil {
 		return fmt.Errorf("bringing journal and store together: %w", err)
 	}
+	if err := l.journal.Settings(l.settings(), time.Now()); err != nil {
+		return err
+	}
 	// Rows of a log whose first leaf is not in the store would be called forged.
 	if err := l.flush(ctx); err != nil {
 		return err
@@ -80,13 +85,7 @@ func (l *ledger) open() error {
 	host, _ := os.Hostname() // a name is made up where there is none
 	j, err := journal.Open(journal.Options{
 		Directory: l.cfg.Integrity.Directory, KeyFile: l.cfg.Integrity.KeyFile, Host: host,
-		Detail: map[string]string{
-			"build":          l.build.Command + " " + l.build.Version,
-			"expiry":         "recorded",
-			"retention":      l.cfg.Retention,
-			"interval_ms":    strconv.FormatInt(l.cfg.Integrity.Interval.Milliseconds(), 10),
-			"retention_days": strconv.Itoa(audit.RetentionDays(l.cfg.Retention)),
-		},
+		Detail: l.settings(),
 	}, time.Now())
 	if err != nil {
 		return err
@@ -107,6 +106,35 @@ func (l *ledger) open() error {
 	}
 	l.journal = j
 	return nil
+}
+
+// settings are what the log tells of this collector: see the kinds of leaves.
+func (l *ledger) settings() map[string]string {
+	detail := map[string]string{
+		"build":          l.build.Command + " " + l.build.Version,
+		"expiry":         "recorded",
+		"retention":      l.cfg.Retention,
+		"interval_ms":    strconv.FormatInt(l.cfg.Integrity.Interval.Milliseconds(), 10),
+		"retention_days": strconv.Itoa(audit.RetentionDays(l.cfg.Retention)),
+		"started_by":     startedBy(),
+	}
+	if l.config != "" {
+		detail["config_digest"] = l.config
+	}
+	return detail
+}
+
+// startedBy is the account that this process runs under, and the host, as far as
+// the system tells them.
+func startedBy() string {
+	account := "uid " + strconv.Itoa(os.Getuid())
+	if u, err := user.Current(); err == nil {
+		account = u.Username + " (" + u.Uid + ")"
+	}
+	if host, err := os.Hostname(); err == nil {
+		account += " on " + host
+	}
+	return account
 }
 
 // meet ends what a process before this one left open. Nothing is pushed yet.

@@ -13,7 +13,7 @@ import (
 type Stats struct {
 	Actions, Attributions, Contents int
 	Findings, ConfigVersions        int
-	Edges, Runs, Chains             int
+	Edges, Runs, Chains, Prices     int
 	Settled                         int // settle spans, which are no actions
 	Refused                         int // records that make no row
 	Truncated                       int // attribute values, links and events cut or left out

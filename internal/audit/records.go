@@ -11,19 +11,21 @@ import (
 	"github.com/spanwarden/spanwarden/internal/genai"
 )
 
-// records are the blocks of what is said about delegation.
+// records are the blocks of what is said about delegation and prices.
 type records struct {
 	edges  *block[EdgeRow]
 	runs   *block[RunRow]
 	chains *block[ChainRow]
+	prices *block[PriceRow]
 }
 
-func newRecords() records { return records{newDelegations(), newRuns(), newChains()} }
+func newRecords() records { return records{newDelegations(), newRuns(), newChains(), newPrices()} }
 
 func (r *records) reset() {
 	r.edges.reset()
 	r.runs.reset()
 	r.chains.reset()
+	r.prices.reset()
 }
 
 func (r *records) flush(emit func(*Encoded) error) error {
@@ -33,7 +35,10 @@ func (r *records) flush(emit func(*Encoded) error) error {
 	if err := flush(r.edges, emit); err != nil {
 		return err
 	}
-	return flush(r.chains, emit)
+	if err := flush(r.chains, emit); err != nil {
+		return err
+	}
+	return flush(r.prices, emit)
 }
 
 // settles tells whether the span is a settle span, which is nobody's action: it
@@ -60,7 +65,7 @@ func settles(it *genai.Item) bool {
 // isRecord tells whether events of this name have a table of their own.
 func isRecord(name string) bool {
 	switch name {
-	case attr.AttributionEvent, attr.JudgementEvent, attr.DelegationEdgeEvent, attr.DelegationRunEvent, attr.DelegationChainEvent:
+	case attr.AttributionEvent, attr.JudgementEvent, attr.DelegationEdgeEvent, attr.DelegationRunEvent, attr.DelegationChainEvent, attr.PriceEvent:
 		return true
 	default:
 		return false
@@ -87,6 +92,8 @@ func (e *Encoder) addRecords(it *genai.Item, now int64) {
 			err = e.addRun(ev, tenant, now)
 		case attr.DelegationChainEvent:
 			err = e.addChain(ev, tenant, now)
+		case attr.PriceEvent:
+			err = e.addPrice(ev, now)
 		}
 		if err != nil {
 			e.stats.Refused++

@@ -70,6 +70,7 @@ func (c *priceCase) run(t *testing.T, book *Book) {
 	var r Result
 	book.Price(&q, &r)
 	checkResult(t, &r)
+	reproduces(t, book, &q, &r)
 	want := func(want, got string) {
 		t.Helper()
 		if want != "" {

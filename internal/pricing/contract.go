@@ -104,7 +104,23 @@ var noMinimum [numMeters]int64
 // one factor more. list has no tariff where the book does not know the model.
 func (k *contract) charge(list *bill, q *Query, r *Result, lines *[]Line) {
 	r.ContractID = k.id
-	own := bill{usage: &q.Usage, tariff: &k.prices, minimum: &noMinimum, lines: lines}
+	own, ok := k.bill(list, q)
+	if !ok {
+		r.Reason = ReasonNoRateAtTime // a share of a price that is not known
+		return
+	}
+	own.lines = lines
+	own.run()
+	if own.invalid {
+		r.Reason = ReasonInvalidUsage
+		return
+	}
+	own.finish(q, r)
+}
+
+// bill is what the contract bills by, ok whether it can.
+func (k *contract) bill(list *bill, q *Query) (own bill, ok bool) {
+	own = bill{usage: &q.Usage, tariff: &k.prices, minimum: &noMinimum}
 	if list.tariff != nil {
 		own.minimum = list.minimum
 	}
@@ -121,15 +137,9 @@ func (k *contract) charge(list *bill, q *Query, r *Result, lines *[]Line) {
 			}
 		}
 	default:
-		r.Reason = ReasonNoRateAtTime // a share of a price that is not known
-		return
+		return own, false
 	}
-	own.run()
-	if own.invalid {
-		r.Reason = ReasonInvalidUsage
-		return
-	}
-	own.finish(q, r)
+	return own, true
 }
 
 func (c *compiler) contracts(file string, defs []contractDef) {

@@ -43,8 +43,8 @@ const (
 	// of every log that has rows in it (first and last are leaves). split_N "writer/epoch
 	// seq rows digest" is what stays of a batch that has rows elsewhere, too.
 	RetentionDrop = "retention_drop"
-	// ConfigChange means that the writer goes on with other settings: config_digest,
-	// and those keys of Genesis that are different from now on.
+	// ConfigChange means that the writer goes on with other settings: those keys of
+	// Genesis that are different from now on.
 	ConfigChange = "config_change"
 	// KeyRotation is the last leaf that the old key signs: vkey (the public key that
 	// signs all that follow), old_vkey.

@@ -37,6 +37,8 @@ type costProcessor struct {
 	detach   func()
 	unpriced *unpricedReports
 
+	toldPrices *toldPrices
+
 	mu     sync.Mutex
 	memory *genai.Memory
 }
@@ -46,6 +48,7 @@ type work struct {
 	batch  genai.Batch
 	pricer *pricer
 	spend  spending
+	told   []priceKey
 }
 
 func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*costProcessor, error) {
@@ -61,7 +64,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Traces) (*c
 		scratch: sync.Pool{New: func() any { return &work{pricer: newPricer()} }},
 		memory:  genai.NewMemory(cfg.Limits.memory()),
 		log:     set.Logger, govID: cfg.Governance,
-		detach: func() {}, unpriced: newUnpricedReports(),
+		detach: func() {}, unpriced: newUnpricedReports(), toldPrices: newToldPrices(),
 	}
 	p.prices = newPriceSource(cfg.Prices, cfg.ReloadInterval, set.Logger, func(result string) {
 		tel.ProcessorCostPricebookReloads.Add(context.Background(), 1, reloadResult(result))
@@ -125,13 +128,18 @@ func (p *costProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) err
 		}
 	}
 	p.counts.record(ctx, tally)
-	return p.next.ConsumeTraces(ctx, td)
+	if err := p.next.ConsumeTraces(ctx, td); err != nil {
+		return err
+	}
+	p.toldPrices.took(w.told)
+	return nil
 }
 
 // price answers for each span what it costs, and notes what is to be charged.
 func (p *costProcessor) price(w *work, tally map[outcome]int64) {
 	book := p.prices.book()
 	w.spend.reset()
+	w.told = w.told[:0]
 	for i := range w.batch.Items {
 		item := &w.batch.Items[i]
 		span := item.Span.Attributes()
@@ -139,6 +147,7 @@ func (p *costProcessor) price(w *work, tally map[outcome]int64) {
 		r := w.answer(book, item)
 		if r != nil {
 			write(span, r)
+			p.rates(w, book, item.Span, r)
 			tally[outcome{r.Status, r.Reason, r.Provider}]++
 			p.unpriced.report(item, r, p.put)
 		}

@@ -43,14 +43,15 @@ type record struct {
 }
 
 type snapshot struct {
-	Epoch   uint64        `json:"epoch"`
-	Size    int64         `json:"size"`
-	Edge    []string      `json:"edge"` // hex
-	Ended   bool          `json:"ended"`
-	Recent  []recentBatch `json:"recent"`
-	Pending []*Pending    `json:"pending"`
-	Unsent  []record      `json:"unsent"`
-	Count   tlog.Counters `json:"counters"`
+	Epoch   uint64            `json:"epoch"`
+	Size    int64             `json:"size"`
+	Edge    []string          `json:"edge"` // hex
+	Ended   bool              `json:"ended"`
+	Recent  []recentBatch     `json:"recent"`
+	Pending []*Pending        `json:"pending"`
+	Unsent  []record          `json:"unsent"`
+	Count   tlog.Counters     `json:"counters"`
+	Told    map[string]string `json:"told,omitempty"`
 }
 
 type recentBatch struct {
@@ -169,6 +170,7 @@ func (j *Journal) take(s *snapshot) error {
 		j.remember(r.Content, sealed)
 	}
 	j.writer.Epoch, j.ended, j.counters = s.Epoch, s.Ended, s.Count
+	j.told = s.Told
 	return nil
 }
 
@@ -270,7 +272,7 @@ func (j *Journal) mend() error {
 
 // compact writes a snapshot and begins the log anew.
 func (j *Journal) compact() error {
-	s := snapshot{Epoch: j.writer.Epoch, Size: j.tree.Size(), Ended: j.ended, Count: j.counters}
+	s := snapshot{Epoch: j.writer.Epoch, Size: j.tree.Size(), Ended: j.ended, Count: j.counters, Told: j.told}
 	for _, h := range j.tree.Edge() {
 		s.Edge = append(s.Edge, hex.EncodeToString(h[:]))
 	}

@@ -58,7 +58,8 @@ type Journal struct {
 	broken   error // the disk failed: what is in memory is not what is on it
 	writer   audit.Writer
 	tree     tlog.Tree
-	ended    bool // the last leaf is a stop
+	ended    bool              // the last leaf is a stop
+	told     map[string]string // settings as the log tells them
 	recent   map[string]sealedBatch
 	order    []string // of recent, the oldest first
 	pending  map[string]*Pending
@@ -176,6 +177,32 @@ func (j *Journal) Append(kind string, detail map[string]string, now time.Time) e
 	return nil
 }
 
+// Settings appends a leaf with those settings that are not as the log tells them,
+// if there are any. It is for a start with a journal of before.
+func (j *Journal) Settings(detail map[string]string, now time.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	changed := map[string]string{}
+	for key, value := range detail {
+		if j.told[key] != value {
+			changed[key] = value
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return j.append(tlog.Leaf{Kind: tlog.ConfigChange, Detail: changed}, "", now)
+}
+
+func settingsAfter(told, changed map[string]string) map[string]string {
+	all := maps.Clone(told)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, changed)
+	return all
+}
+
 // append is called with mu held. The leaf is on the disk before it counts.
 func (j *Journal) append(leaf tlog.Leaf, content string, now time.Time) error {
 	leaf.Writer, leaf.Epoch, leaf.Seq, leaf.SealedAt = j.writer.ID, j.writer.Epoch, uint64(j.tree.Size()), now.UnixMilli()
@@ -201,6 +228,12 @@ func (j *Journal) append(leaf tlog.Leaf, content string, now time.Time) error {
 func (j *Journal) apply(leaf *tlog.Leaf, r *record) {
 	j.tree.Append(leaf.Hash())
 	j.ended = leaf.Kind == tlog.Stop
+	switch leaf.Kind {
+	case tlog.Genesis:
+		j.told = maps.Clone(leaf.Detail)
+	case tlog.ConfigChange:
+		j.told = settingsAfter(j.told, leaf.Detail)
+	}
 	j.unsent = append(j.unsent, audit.SignedLeaf{Leaf: *leaf, Note: r.Note})
 	if r.Content == "" {
 		return

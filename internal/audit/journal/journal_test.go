@@ -298,3 +298,40 @@ func TestCopiedFolder(t *testing.T) {
 		require.NoError(t, again.Close())
 	}
 }
+
+// What a log tells of its writer is told again where it is different, also by
+// another process and after the journal was compacted.
+func TestSettings(t *testing.T) {
+	dir := t.TempDir()
+	j := openIn(t, dir)
+	require.NoError(t, j.Settings(map[string]string{"x": "y"}, now), "as the first leaf says")
+	assert.Equal(t, int64(1), j.Size())
+	for n, c := range []struct {
+		settings, leaf map[string]string
+	}{
+		{map[string]string{"x": "z", "new": "1"}, map[string]string{"x": "z", "new": "1"}},
+		{map[string]string{"x": "z", "new": "1"}, nil},
+		{map[string]string{"x": "z", "new": "2"}, map[string]string{"new": "2"}},
+		{map[string]string{"x": "y"}, map[string]string{"x": "y"}},
+		{map[string]string{"x": "y", "new": "2"}, nil},
+	} {
+		before := j.Size()
+		require.NoError(t, j.Settings(c.settings, now))
+		if c.leaf == nil {
+			assert.Equal(t, before, j.Size(), n)
+		} else {
+			leaves := j.Unsent(100)
+			last := &leaves[len(leaves)-1]
+			assert.Equal(t, tlog.ConfigChange, last.Kind)
+			assert.Equal(t, c.leaf, last.Detail)
+		}
+		if n%2 == 0 { // as after a crash: the log is read again
+			require.NoError(t, j.wal.Close())
+			require.NoError(t, j.held.Close())
+		} else {
+			require.NoError(t, j.Close())
+		}
+		j = openIn(t, dir)
+	}
+	require.NoError(t, j.Close())
+}
