@@ -113,7 +113,7 @@ func changedBudgets(before, after *ledger.Budgets) []string {
 
 // budgetRules names the budgets as rules, each by the findings it makes.
 func budgetRules(b *ledger.Budgets) []string {
-	rules := []string{}
+	rules := make([]string, 0, len(b.All()))
 	for _, budget := range b.All() {
 		rules = append(rules, "budget/"+budget.ID)
 	}

@@ -74,8 +74,10 @@ func (e *governor) takePolicy(files *policyFiles, next *compiled) error {
 			return err
 		}
 		after := e.book.ledger.Budgets()
-		c := change{kind: "budgets", files: files.names(), previous: before.Version(), version: after.Version(), keys: changedBudgets(before, after),
-			rules: budgetRules(after), content: string(next.budgets.Data)}
+		c := change{
+			kind: "budgets", files: files.names(), previous: before.Version(), version: after.Version(), keys: changedBudgets(before, after),
+			rules: budgetRules(after), content: string(next.budgets.Data),
+		}
 		e.post(append([]finding.Finding{c.finding(e.now())}, found...))
 	}
 	if next.registry != nil {

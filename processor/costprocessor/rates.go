@@ -71,8 +71,13 @@ func (p *costProcessor) rates(w *work, book *pricing.Book, span ptrace.Span, r *
 	e.SetTimestamp(span.EndTimestamp())
 	m := e.Attributes()
 	for _, kv := range [...][2]string{
-		{attr.CostBook, k.book}, {attr.CostPriceID, k.id}, {attr.CostPriceFrom, k.from}, {attr.CostContractID, k.contract},
-		{attr.CostConditions, k.conditions}, {attr.PriceProvider, t.Provider}, {attr.PriceModel, t.Model},
+		{attr.CostBook, k.book},
+		{attr.CostPriceID, k.id},
+		{attr.CostPriceFrom, k.from},
+		{attr.CostContractID, k.contract},
+		{attr.CostConditions, k.conditions},
+		{attr.PriceProvider, t.Provider},
+		{attr.PriceModel, t.Model},
 		{attr.PriceSource, strings.Join(strings.Fields(t.SourceName+" "+t.SourceVersion+" "+t.SourceURL+" "+t.SourceDay), " ")},
 	} {
 		putText(m, kv[0], kv[1])

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spanwarden/spanwarden/internal/finding"
@@ -82,7 +83,7 @@ func flatten(values map[string]string, path, name string, v any) error {
 		}
 	case []any:
 		for i := range v {
-			if err := flatten(values, join(path, fmt.Sprint(i)), name, v[i]); err != nil {
+			if err := flatten(values, join(path, strconv.Itoa(i)), name, v[i]); err != nil {
 				return err
 			}
 		}
