@@ -3,7 +3,7 @@ SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build build-gateway scale engine test oracles race fuzz lint generate generate-check bench bench-nab bench-evidence bench-peer dashboards conformance fault stranger prices clean
+.PHONY: help demo run build build-gateway scale engine test oracles race fuzz lint generate generate-check bench bench-nab bench-evidence bench-peer bench-growth dashboards conformance fault stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,9 @@ bench-peer: build engine ## beside the contrib ClickHouse exporter: CPU, memory,
 EVIDENCE_ROWS ?= 5000000
 bench-evidence: build engine ## seconds of every evidence query, on a store of a year (EVIDENCE_ROWS actions)
 	go run ./test/bench/evidence -rows $(EVIDENCE_ROWS)
+
+bench-growth: ## what a span costs with 1,000 to 1,000,000 sessions, 10 to 10,000 agents and rules (minutes)
+	@go run ./test/bench/growth $(ARGS)
 
 dashboards: ## regenerate the Grafana dashboards, as after a change of an evidence query
 	cd dashboards/gen && go run .

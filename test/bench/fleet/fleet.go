@@ -120,3 +120,22 @@ func (e *ending) Pop() any {
 	*e = old[:len(old)-1]
 	return last
 }
+
+// Sessions returns one model call in each of n sessions that nobody saw before:
+// they are open from then on.
+func (f *Fleet) Sessions(n int) ptrace.Traces {
+	s := f.services[f.next]
+	f.next = (f.next + 1) % len(f.services)
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	s.resource(rs.Resource().Attributes())
+	ss := rs.ScopeSpans().AppendEmpty()
+	ss.Scope().SetName("opentelemetry.instrumentation.agents")
+	for range n {
+		s.meet()
+		t := s.begin()
+		t.chat(open{}, "stop")
+		heap.Pop(&s.open).(ptrace.Span).MoveTo(ss.Spans().AppendEmpty())
+	}
+	return td
+}

@@ -29,24 +29,33 @@ var tools = []tool{
 	{"create_ticket", "write", `{"title":"Order %06d arrived damaged","priority":"normal"}`},
 }
 
-// run adds the spans of a turn and moves the time to the next.
+// meet begins a session.
+func (s *service) meet() {
+	s.convo = fmt.Sprintf("conv_%016x%08x", s.rand.Uint64(), s.rand.Uint32())
+	s.user = fmt.Sprintf("user-%04d@acme.example", s.rand.IntN(5000))
+}
+
+// begin begins a turn and moves the time to the next.
+func (s *service) begin() turn {
+	t := turn{service: s, agent: Agent(s.n), at: s.at, model: s.n % len(models)}
+	binary.BigEndian.PutUint64(t.trace[:8], s.rand.Uint64())
+	binary.BigEndian.PutUint64(t.trace[8:], s.rand.Uint64())
+	s.at = s.at.Add(s.spec.Every)
+	return t
+}
+
+// run adds the spans of a turn.
 func (s *service) run() {
-	r := s.rand
 	if s.turn%s.spec.Turns == 0 {
-		s.convo = fmt.Sprintf("conv_%016x%08x", r.Uint64(), r.Uint32())
-		s.user = fmt.Sprintf("user-%04d@acme.example", r.IntN(5000))
+		s.meet()
 	}
 	s.turn++
-	t := turn{service: s, agent: Agent(s.n), at: s.at, model: s.n % len(models)}
-	binary.BigEndian.PutUint64(t.trace[:8], r.Uint64())
-	binary.BigEndian.PutUint64(t.trace[8:], r.Uint64())
-	s.at = s.at.Add(s.spec.Every)
-
-	root := t.begin(pcommon.SpanID{})
+	t := s.begin()
+	root := t.start(pcommon.SpanID{})
 	t.chat(root, "tool_calls")
 	t.tool(root)
 	t.chat(root, "tool_calls")
-	if r.IntN(2) == 0 {
+	if s.rand.IntN(2) == 0 {
 		t.tool(root)
 	} else {
 		t.delegate(root)
@@ -73,7 +82,7 @@ type open struct {
 	start      time.Time
 }
 
-func (t *turn) begin(parent pcommon.SpanID) open {
+func (t *turn) start(parent pcommon.SpanID) open {
 	o := open{parent: parent, start: t.at}
 	binary.BigEndian.PutUint64(o.id[:], t.rand.Uint64())
 	return o
@@ -114,7 +123,7 @@ func (t *turn) agentFacts(m pcommon.Map) {
 }
 
 func (t *turn) chat(parent open, finish string) {
-	o := t.begin(parent.id)
+	o := t.start(parent.id)
 	t.took(300*time.Millisecond, 4*time.Second)
 	model := models[t.model]
 	t.end(o, "chat "+model.asked, func(m pcommon.Map) {
@@ -141,7 +150,7 @@ func (t *turn) chat(parent open, finish string) {
 }
 
 func (t *turn) tool(parent open) {
-	o := t.begin(parent.id)
+	o := t.start(parent.id)
 	t.took(5*time.Millisecond, 700*time.Millisecond)
 	what := tools[t.rand.IntN(len(tools))]
 	t.end(o, "execute_tool "+what.name, func(m pcommon.Map) {
@@ -161,7 +170,7 @@ func (t *turn) tool(parent open) {
 func (t *turn) delegate(parent open) {
 	helper := *t
 	helper.agent = Helper(t.n)
-	run := helper.begin(parent.id)
+	run := helper.start(parent.id)
 	helper.chat(run, "tool_calls")
 	helper.tool(run)
 	helper.chat(run, "stop")
