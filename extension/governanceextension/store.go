@@ -52,6 +52,7 @@ type store struct {
 	snapshot     int               // bytes of the last one
 	idle         map[string][]byte // pushed out of memory since the last snapshot
 	idleBytes    int
+	filter       *idleFilter // of what is stored
 }
 
 // packedKind begins what is packed: charges name the same agents, sessions and
@@ -82,6 +83,9 @@ func (s *store) enabled() bool { return s.client != nil }
 func (s *store) load(ctx context.Context, restore func(snapshot []byte) error, replay, outbox func([]byte) error) (found bool, err error) {
 	if !s.enabled() {
 		return false, nil
+	}
+	if s.filter, err = filterOf(ctx, s.client); err != nil {
+		return false, err
 	}
 	raw, err := s.client.Get(ctx, metaKey)
 	if err != nil || raw == nil {
@@ -201,6 +205,7 @@ func (s *store) checkpoint(ctx context.Context, snapshot []byte) error {
 	s.queue(storage.SetOperation(snapshotKey, snapshot))
 	for key, state := range s.idle {
 		s.queue(storage.SetOperation(idleKey(key), state))
+		s.filter.add(key)
 	}
 	s.queue(s.meta())
 	for n := first; n < s.next; n++ {
@@ -225,6 +230,9 @@ func (s *store) evict(key string, state []byte) {
 func (s *store) find(ctx context.Context, key string) ([]byte, error) {
 	if state, ok := s.idle[key]; ok {
 		return state, nil
+	}
+	if !s.filter.may(key) {
+		return nil, nil
 	}
 	return s.client.Get(ctx, idleKey(key))
 }

@@ -28,7 +28,8 @@ const (
 
 // joinOf hashes the parts unambiguously. What is not set is "" or 0.
 func (m *Matcher) joinOf(by joinBy, slot int64, parts ...string) join {
-	b := append(m.text[:0], byte(by))
+	b := m.text[:0]
+	b = append(b, byte(by))
 	b = binary.AppendVarint(b, slot)
 	for _, p := range parts {
 		b = binary.AppendUvarint(b, uint64(len(p)))
@@ -39,8 +40,10 @@ func (m *Matcher) joinOf(by joinBy, slot int64, parts ...string) join {
 }
 
 func (m *Matcher) joinSpan(tenant string, trace [16]byte, span [8]byte) join {
-	b := append(m.text[:0], byte(byParent))
-	b = append(append(b, trace[:]...), span[:]...)
+	b := m.text[:0]
+	b = append(b, byte(byParent))
+	b = append(b, trace[:]...)
+	b = append(b, span[:]...)
 	b = append(b, tenant...)
 	m.text = b
 	return join{byParent, joinKey{maphash.Bytes(m.seeds[0], b), maphash.Bytes(m.seeds[1], b)}}
@@ -48,7 +51,8 @@ func (m *Matcher) joinSpan(tenant string, trace [16]byte, span [8]byte) join {
 
 // decisionKeys are valid until the next call.
 func (m *Matcher) decisionKeys(k *Known) []join {
-	out := append(m.asked[:0], m.joinOf(byDecision, 0, k.Tenant, k.ID))
+	out := m.asked[:0]
+	out = append(out, m.joinOf(byDecision, 0, k.Tenant, k.ID))
 	if k.CallID != "" {
 		out = append(out, m.joinOf(byCall, 0, k.Tenant, k.CallID))
 	}
