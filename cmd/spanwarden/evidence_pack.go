@@ -53,7 +53,7 @@ func newEvidencePackCommand() *cobra.Command {
 	f.StringVar(&p.out, "out", "", "the folder or .zip to write, which must not exist (required)")
 	f.StringVar(&p.seed, "seed", "", "draws the samples; let the auditor choose it (default the period)")
 	f.IntVar(&p.sampleSize, "sample-size", 25, "rows drawn from each longer answer; 0 draws none")
-	f.IntVar(&p.tableRows, "table-rows", 25, "rows of an answer that the report shows")
+	f.IntVar(&p.tableRows, "table-rows", 15, "rows of an answer that the report shows")
 	f.IntVar(&p.maxRows, "max-rows", 100_000, "refuse longer answers: they are held in memory, one at a time; 0 means no bound")
 	f.StringArrayVar(&p.keys, "key", nil, "verify the store, believing this public key, file or directory; as often as needed")
 	f.StringArrayVar(&p.anchors, "anchors", nil, "a directory with anchored checkpoints, for the verification")

@@ -20,10 +20,11 @@ type head struct {
 // Parts are where a name may be broken into lines.
 func (h *head) Parts() []string { return strings.SplitAfter(h.Name, "_") }
 
-// upright is how many characters of columns a page takes that is not turned.
+// upright is how many characters of columns a page takes.
 const upright = 118
 
-// Size is a class for tables that are printed on a page of their own, turned.
+// Size is a class for tables that are wider than a page: on paper their rows are
+// paragraphs.
 func (a *answer) Size() string {
 	if a.width > upright {
 		return "many"
