@@ -20,7 +20,7 @@ func (e *Encoder) add(it *genai.Item, now int64) {
 	e.fromSpan(r, it)
 	fromAction(r, &it.Action)
 	r.ActionID = it.ActionID()
-	e.fromAttributes(r, it.Span.Attributes())
+	e.fromAttributes(r, it.Span.Attributes(), it.SchemaURL)
 	e.fromLinks(r, it.Span.Links())
 	e.fromEvents(r, it.Span.Events())
 	e.stats.Truncated += int(r.Truncated)
@@ -90,9 +90,12 @@ func countOf(c genai.Count) Count {
 	return Count{Set: true, Value: uint64(c.N)}
 }
 
+// schemaURL is the key under which attrs keep which conventions the emitter follows.
+const schemaURL = "otel.schema_url"
+
 // fromAttributes moves the span's attributes into their columns, content aside
 // and the rest into attrs.
-func (e *Encoder) fromAttributes(r *Row, m pcommon.Map) {
+func (e *Encoder) fromAttributes(r *Row, m pcommon.Map, schema string) {
 	e.attrs, e.refs = e.attrs[:0], e.refs[:0]
 	i := -1
 	for k, v := range m.All() {
@@ -106,6 +109,9 @@ func (e *Encoder) fromAttributes(r *Row, m pcommon.Map) {
 		case c.set == nil || !c.set(r, v):
 			e.attrs = append(e.attrs, Attr{Key: k, Value: e.cut(&r.Truncated, e.textOf(v))})
 		}
+	}
+	if _, stated := m.Get(schemaURL); schema != "" && !stated {
+		e.attrs = append(e.attrs, Attr{Key: schemaURL, Value: e.cut(&r.Truncated, schema)})
 	}
 	r.Attrs = e.attrs
 	r.keepClamped()

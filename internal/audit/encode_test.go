@@ -194,6 +194,30 @@ func TestLinksAreKept(t *testing.T) {
 	assert.Equal(t, 2, stats.Truncated, "what is left out is counted")
 }
 
+// Which conventions an emitter follows is kept: the scope's word, else the
+// resource's, but not over the span's own.
+func TestSchemaURLIsKept(t *testing.T) {
+	for _, c := range []struct{ resource, scope, span, want string }{
+		{"", "", "", ""},
+		{"https://opentelemetry.io/schemas/1.30.0", "", "", "https://opentelemetry.io/schemas/1.30.0"},
+		{"https://opentelemetry.io/schemas/1.30.0", "https://opentelemetry.io/schemas/1.37.0", "", "https://opentelemetry.io/schemas/1.37.0"},
+		{"", "https://opentelemetry.io/schemas/1.37.0", "mine", "mine"},
+	} {
+		td := chats(1)
+		rs := td.ResourceSpans().At(0)
+		rs.SetSchemaUrl(c.resource)
+		rs.ScopeSpans().At(0).SetSchemaUrl(c.scope)
+		if c.span != "" {
+			rs.ScopeSpans().At(0).Spans().At(0).Attributes().PutStr("otel.schema_url", c.span)
+		}
+		_, err := NewEncoder(Limits{}, Content{}).Encode(td, now, func(enc *Encoded) error {
+			assert.Equal(t, c.want, columnsOf(t, enc)["attrs"].(*proto.ColMap[string, string]).Row(0)["otel.schema_url"])
+			return nil
+		})
+		require.NoError(t, err)
+	}
+}
+
 func TestContentIsBounded(t *testing.T) {
 	td := chats(1)
 	td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().PutStr("gen_ai.input.messages", strings.Repeat("x", 100))

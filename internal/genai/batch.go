@@ -36,7 +36,9 @@ type Item struct {
 	Resource pcommon.Resource
 	Scope    pcommon.InstrumentationScope
 	Span     ptrace.Span
-	Action   Action
+	// SchemaURL is that of the scope, else of the resource; "" where neither states one.
+	SchemaURL string
+	Action    Action
 	// Settled are attributions of earlier spans that this span made known.
 	Settled []Attribution
 
@@ -99,11 +101,15 @@ func (b *Batch) Decode(td ptrace.Traces, opts *Options) {
 		for _, ss := range rs.ScopeSpans().All() {
 			c.scope, c.version = ss.Scope().Name(), ss.Scope().Version()
 			c.byScope = dialectOfScope(c.scope)
+			schema := ss.SchemaUrl()
+			if schema == "" {
+				schema = rs.SchemaUrl()
+			}
 			for _, span := range ss.Spans().All() {
 				it := &b.Items[i]
 				i++
 				it.clear()
-				it.Resource, it.Scope, it.Span = rs.Resource(), ss.Scope(), span
+				it.Resource, it.Scope, it.Span, it.SchemaURL = rs.Resource(), ss.Scope(), span, schema
 				c.name, c.aiMajor, c.cacheInside = span.Name(), 0, false
 				b.r.scan(span.Attributes())
 				it.hasOwn = b.r.own

@@ -179,3 +179,12 @@ func (r *Request) Reset() { *r = Request{} }
 func (r *Request) Resolved() (tool, operation, resource string) {
 	return r.res.tool, r.res.operation, r.res.resource
 }
+
+// Classes returns the classes of the data that were judged by, those of the tool in
+// the catalog where the request states none; nil where they are not known.
+func (r *Request) Classes() []string {
+	if r.res.unknown&FieldData != 0 {
+		return nil
+	}
+	return r.res.data
+}

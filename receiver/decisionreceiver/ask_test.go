@@ -78,7 +78,7 @@ kind: ToolCatalog
 spec:
   tools:
     - {tool: mcp/bank/transfer, operation: write}
-    - {tool: mcp/bank/balance, operation: read}
+    - {tool: mcp/bank/balance, operation: read, data: [financial]}
     - {tool: Read, operation: read, resource: "{file_path}"}
 `
 
@@ -420,6 +420,22 @@ func TestClaudeCodeHooks(t *testing.T) {
 	assert.Equal(t, first.ParentSpanID(), done[0].ParentSpanID())
 	require.Len(t, byName["invoke_agent Explore"], 1)
 	require.Len(t, byName["claude_code.hook"], 1)
+}
+
+// A decision says which classes of data it was about: those of the request, else
+// those of the tool in the catalog.
+func TestClassesOfADecision(t *testing.T) {
+	sink := new(consumertest.TracesSink)
+	r := startWith(t, bank, sink, open)
+	evaluate(t, "http://"+r.address, question("teller", "mcp/bank/balance", `{}`))
+	evaluate(t, "http://"+r.address, strings.Replace(question("teller", "mcp/bank/balance", `{}`), `"id":"mcp/bank/balance"`, `"id":"mcp/bank/balance","properties":{"data":["pii","health"]}`, 1))
+	evaluate(t, "http://"+r.address, question("teller", "mcp/bank/transfer", `{}`))
+	require.NoError(t, r.Shutdown(context.Background()))
+	var got []string
+	for _, s := range spansOf(sink) {
+		got = append(got, value(s, "spanwarden.data.classes"))
+	}
+	assert.ElementsMatch(t, []string{`["financial"]`, `["pii","health"]`, ""}, got)
 }
 
 func attributesText(s ptrace.Span) string {

@@ -94,6 +94,12 @@ func decisionSpan(s ptrace.Span, r *decision.Record, raw []byte) {
 			a.PutStr(kv[0], kv[1])
 		}
 	}
+	if classes := q.Request.Classes(); len(classes) > 0 {
+		list := a.PutEmptySlice("spanwarden.data.classes")
+		for _, class := range classes {
+			list.AppendEmpty().SetStr(class)
+		}
+	}
 	if o.Halt != nil {
 		a.PutStr(attr.HaltID, o.Halt.ID())
 	}
