@@ -36,9 +36,16 @@ answered AS
 ),
 blamed AS
 (
-    SELECT tenant_id, trace_id, span_id, any(toString(rule)) AS rule, any(toString(agent_id)) AS accused, max(type = 'delegation.approval_mismatch') AS mismatch
-    FROM {db}.ev_findings(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
-    WHERE type IN ('delegation.approval_missing', 'delegation.approval_mismatch') AND cause = 'firing' AND trace_id != ''
+    SELECT tenant_id, trace_id, span_id, any(by_rule) AS rule, any(agent) AS accused, max(kind = 'delegation.approval_mismatch') AS mismatch
+    FROM
+    (
+        SELECT tenant_id, finding_id, argMax(state, ts) AS cause, argMax(toString(type), ts) AS kind, argMax(trace_id, ts) AS trace_id, argMax(span_id, ts) AS span_id,
+            argMax(toString(rule), ts) AS by_rule, argMax(toString(agent_id), ts) AS agent
+        FROM {db}.ev_finding_events(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
+        WHERE type IN ('delegation.approval_missing', 'delegation.approval_mismatch') AND state IN ('firing', 'resolved')
+        GROUP BY tenant_id, finding_id
+    )
+    WHERE cause = 'firing' AND trace_id != ''
     GROUP BY tenant_id, trace_id, span_id
 ),
 deeds AS

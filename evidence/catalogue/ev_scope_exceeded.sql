@@ -16,7 +16,7 @@
 -- column: reason # expired: authority had ended, or not begun. out_of_scope: a grant, or the agent's own entry, does not give this. no_record: no grant, link or parent gives any authority
 -- column: findings # types of the findings that say so
 -- column: outcome # success, failure, unknown, empty where no span is stored
--- column: open # 1 while a finding about it is open
+-- column: open # 1 while nobody closed the finding about it, as far as this period tells
 -- watched: SELECT count() FROM {db}.config_versions{all} WHERE kind = 'registry' AND NOT refused AND ts < {period_end:DateTime64(3,'UTC')}
 -- population: SELECT count() FROM {db}.ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')}) WHERE boundary_verdict IN ('respected', 'violation') OR delegation_authority IN ('respected', 'refused')
 -- not_observed: No collector was there in the period, or no registry was loaded by its end: what agents may do is not known.
@@ -28,17 +28,28 @@ accused AS
     SELECT
         tenant_id, trace_id, span_id,
         multiIf(
-            type IN ('delegation.expired_authority', 'delegation.revoked_authority', 'delegation.not_yet_valid', 'boundary.expired'), 'expired',
-            type IN ('delegation.orphan_run', 'delegation.invisible_delegation', 'delegation.broken_link', 'delegation.missing_principal'), 'no_record',
+            kind IN ('delegation.expired_authority', 'delegation.revoked_authority', 'delegation.not_yet_valid', 'boundary.expired'), 'expired',
+            kind IN ('delegation.orphan_run', 'delegation.invisible_delegation', 'delegation.broken_link', 'delegation.missing_principal'), 'no_record',
             'out_of_scope') AS reason,
-        arraySort(groupUniqArray(toString(type))) AS types, any(toString(agent_id)) AS accused_agent, any(principal_id) AS accused_principal, min(first_seen) AS found_at,
-        max(open) AS is_open
-    FROM {db}.ev_findings(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
-    WHERE type IN ('delegation.expired_authority', 'delegation.revoked_authority', 'delegation.not_yet_valid', 'boundary.expired',
+        arraySort(groupUniqArray(kind)) AS types, any(agent) AS accused_agent, any(principal) AS accused_principal, min(fired_at) AS found_at,
+        max(last_state != 'closed') AS is_open
+    FROM
+    (
+        SELECT
+            tenant_id, finding_id, argMaxIf(state, ts, state IN ('firing', 'resolved')) AS cause, argMax(state, ts) AS last_state,
+            argMaxIf(toString(type), ts, state IN ('firing', 'resolved')) AS kind, minIf(ts, state = 'firing') AS fired_at,
+            argMaxIf(e.trace_id, ts, state IN ('firing', 'resolved')) AS trace_id, argMaxIf(e.span_id, ts, state IN ('firing', 'resolved')) AS span_id,
+            argMaxIf(toString(agent_id), ts, state = 'firing') AS agent, argMaxIf(principal_id, ts, state = 'firing') AS principal
+        FROM {db}.ev_finding_events(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')}) AS e
+        GROUP BY tenant_id, finding_id
+        HAVING countIf(state = 'firing') > 0
+    )
+    -- what a later span refuted or made good is none
+    WHERE kind IN ('delegation.expired_authority', 'delegation.revoked_authority', 'delegation.not_yet_valid', 'boundary.expired',
         'delegation.orphan_run', 'delegation.invisible_delegation', 'delegation.broken_link', 'delegation.missing_principal',
         'delegation.scope_escalation', 'delegation.constraint_violated', 'delegation.depth_exceeded', 'delegation.delegation_not_allowed',
         'boundary.tool', 'boundary.operation', 'boundary.resource', 'boundary.argument', 'boundary.model', 'boundary.data', 'boundary.principal')
-        AND NOT (cause = 'resolved' AND startsWith(type, 'delegation.'))
+        AND cause = 'firing'
     GROUP BY tenant_id, trace_id, span_id, reason
 ),
 deeds AS

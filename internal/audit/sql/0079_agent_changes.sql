@@ -20,26 +20,19 @@ WITH
     )
 ) AS every_approval
 SELECT
-    tenant_id, agent_id, r.1 AS what, r.2 AS before, r.3 AS value, r.4 AS first_used, r.5 AS last_used, r.6 AS change_no, r.7 AS change_at,
-    if(r.8 != '', r.8, r.9) AS version,
-    arrayFilter(a -> a.3 != '' AND a.3 = r.8, approvals) AS by_name,
-    -- of several the last one in time, else the first one that came too late
-    multiIf(
-        arrayExists(a -> a.4.4 <= r.7, by_name), arraySort(a -> -toUnixTimestamp64Milli(a.4.4), arrayFilter(a -> a.4.4 <= r.7, by_name))[1].4,
-        notEmpty(by_name), arraySort(a -> a.4.4, by_name)[1].4,
-        arrayFirst(x -> x.1 = r.6, assigned).2) AS given,
+    tenant_id, agent_id, what, before, value, first_used, last_used, change_no, change_at, version,
     given.1 AS ticket, given.2 AS requested_by, given.3 AS approved_by, if(given.3 = '', NULL, given.4) AS approved_at
 FROM
 (
+    -- of several that name the version the last one in time, else the first one that came too late
     SELECT
-        tenant_id, agent_id, news,
-        arrayFilter(a -> a.1 IN ('', tenant_id) AND (a.2 = agent_id OR has(known_as, a.2)), every_approval) AS approvals,
-        arrayFilter(c -> NOT arrayExists(a -> a.3 != '' AND a.3 = c.3, approvals), arraySort(arrayDistinct(arrayMap(n -> (n.7, n.6, n.8), news)))) AS changes,
-        -- changes and approvals in the order of time: (time, is a change, its number, the approval, the next change's time)
-        arraySort(e -> (e.1, e.2), arrayConcat(
-            arrayMap(a -> (a.4.4, 0, toInt64(0), a.4, arrayFirst(t -> t > a.4.4, arrayPushBack(arrayMap(c -> c.1, changes), toDateTime64('2200-01-01', 3, 'UTC')))),
-                arrayFilter(a -> a.3 = '', approvals)),
-            arrayMap(c -> (c.1, 1, c.2, ('', '', '', toDateTime64(0, 3, 'UTC')), c.1), changes))) AS events,
+        tenant_id, agent_id, r.1 AS what, r.2 AS before, r.3 AS value, r.4 AS first_used, r.5 AS last_used, r.6 AS change_no, r.7 AS change_at, if(r.8 != '', r.8, r.9) AS version,
+        arraySort(a -> (a.4 > r.7, if(a.4 > r.7, 1, -1) * toUnixTimestamp64Milli(a.4)), arrayMap(a -> a.4, arrayFilter(a -> a.3 != '' AND a.3 = r.8, approvals)))[1] AS by_name,
+        if(by_name.3 != '', by_name, arrayFirst(x -> x.1 = r.6, assigned).2) AS given
+    FROM
+    (
+    SELECT
+        tenant_id, agent_id, news, approvals,
         -- (change that waits for an approval, or -1, its time, an approval that waits for a change, what belongs together)
         arrayFold(
             (acc, e) -> multiIf(
@@ -49,6 +42,25 @@ FROM
                 (e.3, e.1, acc.3, acc.4)),
             events,
             (toInt64(-1), toDateTime64(0, 3, 'UTC'), ('', '', '', toDateTime64(0, 3, 'UTC')), CAST([], 'Array(Tuple(Int64, Tuple(String, String, String, DateTime64(3, \'UTC\'))))'))).4 AS assigned
+    FROM
+    (
+    SELECT
+        tenant_id, agent_id, news, approvals,
+        -- changes and approvals in the order of time: (time, is a change, its number, the approval, the next change's time)
+        arraySort(e -> (e.1, e.2), arrayConcat(
+            arrayMap(a -> (a.4.4, 0, toInt64(0), a.4, arrayFirst(t -> t > a.4.4, arrayPushBack(arrayMap(c -> c.1, changes), toDateTime64('2200-01-01', 3, 'UTC')))),
+                arrayFilter(a -> a.3 = '', approvals)),
+            arrayMap(c -> (c.1, 1, c.2, ('', '', '', toDateTime64(0, 3, 'UTC')), c.1), changes))) AS events
+    FROM
+    (
+    SELECT
+        tenant_id, agent_id, news, approvals,
+        arrayFilter(c -> NOT arrayExists(a -> a.3 != '' AND a.3 = c.3, approvals), arraySort(arrayDistinct(arrayMap(n -> (n.7, n.6, n.8), news)))) AS changes
+    FROM
+    (
+    SELECT
+        tenant_id, agent_id, news,
+        arrayFilter(a -> a.1 IN ('', tenant_id) AND (a.2 = agent_id OR has(known_as, a.2)), every_approval) AS approvals
     FROM
     (
         SELECT
@@ -104,5 +116,9 @@ FROM
         )
         GROUP BY tenant_id, agent_id
     )
+    )
+    )
+    )
+    )
+    ARRAY JOIN news AS r
 )
-ARRAY JOIN news AS r
