@@ -1,9 +1,13 @@
 # `make demo` first; `make help` lists the rest.
 SHELL := /bin/bash -eo pipefail
 TOOL := go tool -modfile=internal/tools/go.mod
+# The same source gives the same bytes, wherever it is built: no paths, no state of
+# the checkout. The builder passes -trimpath itself.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+GOBUILD := go build -trimpath
 BUILDER := $(TOOL) builder --config builder-config.yaml --skip-strict-versioning=false
 
-.PHONY: help demo run build build-gateway scale engine test oracles race fuzz lint generate generate-check bench bench-nab bench-evidence bench-peer bench-growth dashboards conformance fault stranger prices clean
+.PHONY: help demo run build build-gateway scale engine test oracles race fuzz lint generate generate-check bench bench-nab bench-evidence bench-peer bench-growth dashboards conformance fault vuln sbom reproducible stranger prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -19,8 +23,8 @@ build: ## the collector and the command-line tools, into _build
 	@mkdir -p _build
 	@$(BUILDER) 2>&1 | grep -E 'ERROR|Error|Compiled' || { echo "the collector did not build; run: $(BUILDER)"; exit 1; }
 	@ln -sf otelcol/otelcol-spanwarden _build/otelcol-spanwarden
-	@go build -o _build/spanwarden ./cmd/spanwarden
-	@go build -o _build/spanwarden-demo ./cmd/spanwarden-demo
+	@$(GOBUILD) -o _build/spanwarden ./cmd/spanwarden
+	@$(GOBUILD) -o _build/spanwarden-demo ./cmd/spanwarden-demo
 
 build-gateway: ## the gateway in front of several collectors, see docs/scale-out.md
 	@mkdir -p _build
@@ -88,6 +92,18 @@ dashboards: ## regenerate the Grafana dashboards, as after a change of an eviden
 DOWN ?= 10s
 fault: build engine ## kill, starve, fill and flood it, then close the books (DOWN=10m, FAULT=regexp for some)
 	go run ./test/fault -down $(DOWN) -run '$(FAULT)'
+
+vuln: build ## known vulnerabilities in what is called
+	@.ci/vuln
+
+sbom: build ## what the binaries are made of, CycloneDX JSON, into _build/sbom
+	@mkdir -p _build/sbom
+	@for binary in otelcol-spanwarden spanwarden; do \
+	  go tool -modfile=internal/tools/supply/go.mod cyclonedx-gomod bin -json -noserial -version v0.1.0 -output _build/sbom/$$binary.cdx.json "$$(readlink -f _build/$$binary)" || exit 1; \
+	  echo "_build/sbom/$$binary.cdx.json: $$(grep -c '"purl"' _build/sbom/$$binary.cdx.json) modules"; done
+
+reproducible: ## build twice in different folders, once without a cache, and compare (CACHE=shared: quick)
+	@.ci/reproducible
 
 CORPUS ?= testdata/corpus
 conformance: build engine ## replay recordings (CORPUS=DIR), compare what SQL says with their truth

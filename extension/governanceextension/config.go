@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
@@ -93,6 +94,9 @@ type RebuildConfig struct {
 	// DSN is the audit store, as the clickhouse_audit exporter takes it. Empty, the
 	// default, means that lost state is not rebuilt.
 	DSN configopaque.String `mapstructure:"dsn"`
+	// TLS is used with https:// and with clickhouse:// and ?secure=true, as the
+	// exporter's is.
+	TLS configtls.ClientConfig `mapstructure:"tls"`
 	// Since is how far back is counted. Default 840h (35 days): a month's budgets.
 	Since time.Duration `mapstructure:"since"`
 	// Timeout bounds the whole. Default 10m.

@@ -99,6 +99,16 @@ func (e *governor) rebuildOnce(ctx context.Context) (n int, err error) {
 		database = audit.DefaultDatabase
 	}
 	opts.Auth.Database = "default"
+	if opts.TLS != nil {
+		conf, err := e.cfg.Rebuild.TLS.LoadTLSConfig(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("rebuild::tls: %w", err)
+		}
+		if conf != nil {
+			conf.InsecureSkipVerify = conf.InsecureSkipVerify || opts.TLS.InsecureSkipVerify
+			opts.TLS = conf
+		}
+	}
 	conn, err := clickhouse.Open(opts)
 	if err != nil {
 		return 0, fmt.Errorf("rebuild: %w", err)

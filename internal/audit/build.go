@@ -102,7 +102,7 @@ func (e *Encoder) fromAttributes(r *Row, m pcommon.Map, schema string) {
 		i++
 		c := e.classAt(i, k)
 		switch {
-		case c.content:
+		case c.holds(v):
 			if e.content.Enabled {
 				e.addContent(r, k, v)
 			}

@@ -48,7 +48,7 @@ func (e *Encoder) linkAttrs(r *Row, link ptrace.SpanLink) []Attr {
 	}
 	kv := make([]Attr, 0, link.Attributes().Len())
 	for k, v := range link.Attributes().All() {
-		if !e.classOf(k).content {
+		if !e.classOf(k).holds(v) {
 			kv = append(kv, Attr{Key: k, Value: e.cut(&r.Truncated, e.textOf(v))})
 		}
 	}

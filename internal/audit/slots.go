@@ -17,13 +17,30 @@ type setter func(r *Row, v pcommon.Value) bool
 type class struct {
 	set     setter // nil: none
 	content bool
+	sounds  bool // content if it is text
+}
+
+// holds tells whether the attribute with that value is content.
+func (c class) holds(v pcommon.Value) bool {
+	if !c.sounds {
+		return c.content
+	}
+	switch v.Type() {
+	case pcommon.ValueTypeStr, pcommon.ValueTypeMap, pcommon.ValueTypeSlice, pcommon.ValueTypeBytes:
+		return true
+	default:
+		return false
+	}
 }
 
 func classify(key string) class {
 	if set, ok := setters[key]; ok {
 		return class{set: set}
 	}
-	return class{content: genai.IsContent(key)}
+	if genai.IsContent(key) {
+		return class{content: true}
+	}
+	return class{sounds: genai.SoundsLikeContent(key)}
 }
 
 // setters are the attributes that have a column. Those that internal/genai reads

@@ -18,6 +18,31 @@ func IsContent(key string) bool {
 	return strings.HasSuffix(key, ".document.content") || strings.HasSuffix(key, ".message.content")
 }
 
+// SoundsLikeContent reports whether an attribute that is in no list bears a name
+// of content: its last word is one of those that every dialect uses. Its text is
+// then content as well; a number under such a name is a count.
+func SoundsLikeContent(key string) bool {
+	return contentWords[strings.ToLower(lastWord(key))] && !notContent[key]
+}
+
+var contentWords = map[string]bool{
+	"input": true, "inputs": true, "output": true, "outputs": true, "messages": true, "prompt": true, "prompts": true,
+	"completion": true, "completions": true, "arguments": true, "args": true, "content": true, "contents": true,
+	"instructions": true, "transcript": true, "utterance": true,
+}
+
+// lastWord is the last of the words of a.b_c:dE, which is E.
+func lastWord(key string) string {
+	i := strings.LastIndexAny(key, "._:/- ")
+	word := key[i+1:]
+	for at := len(word) - 1; at > 0; at-- {
+		if c := word[at]; c >= 'A' && c <= 'Z' && word[at-1] >= 'a' && word[at-1] <= 'z' {
+			return word[at:]
+		}
+	}
+	return word
+}
+
 var contentPrefixes = []string{
 	"gen_ai.prompt.", "gen_ai.completion.", "llm.input_messages.", "llm.output_messages.", "llm.prompts.",
 	"llm.completions.", "llm.prompt_template.", "ai.prompt.", "ai.response.text", "ai.response.object",

@@ -273,6 +273,13 @@ func TestIsContent(t *testing.T) {
 		"spanwarden.agent.id", "gen_ai.usage.prompt_tokens", "ai.response.model",
 	} {
 		assert.False(t, genai.IsContent(k), k)
+		assert.False(t, genai.SoundsLikeContent(k), k)
+	}
+	for _, k := range []string{"mlflow.spanInputs", "mlflow.spanOutputs", "acme.llm.prompt", "vendor:output", "x.tool_args", "some/INPUT"} {
+		assert.True(t, genai.SoundsLikeContent(k), k)
+	}
+	for _, k := range []string{"input.mime_type", "exception.message", "http.route", "acme.outputs_count", "a", ""} {
+		assert.False(t, genai.SoundsLikeContent(k), k)
 	}
 }
 

@@ -91,6 +91,9 @@ func (s *Stack) OTLPGRPC() string { return local(s.opts.Ports.OTLPGRPC) }
 // Decision is where the collector answers operators and those who ask.
 func (s *Stack) Decision() string { return "http://" + local(s.opts.Ports.Decision) }
 
+// Metrics is where the collector tells Prometheus of itself.
+func (s *Stack) Metrics() string { return "http://" + local(s.opts.Ports.Metrics) + "/metrics" }
+
 // State is the folder of the store, the queue, dead letters and logs.
 func (s *Stack) State() string { return s.opts.State }
 
