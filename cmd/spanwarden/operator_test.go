@@ -120,4 +120,18 @@ func TestRetentionFromTheCommandLine(t *testing.T) {
 
 	out, code := runCode(t, "verify", "--dsn", s.dsn, "--key", s.key, "--key", filepath.Join(state, "operator"))
 	assert.Equal(t, int(verify.OK), code, out)
+
+	out, code = runCode(t, "store", "migrate", "--roles", "--dsn", s.dsn)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, "the embedded engine has none")
+}
+
+func TestRolesArePrinted(t *testing.T) {
+	out, code := runCode(t, "store", "migrate", "--roles", "--dry-run", "--database", "audit")
+	require.Zero(t, code, out)
+	assert.Contains(t, out, "GRANT INSERT ON `audit`.actions TO `audit_writer`;\n")
+	assert.NotContains(t, out, "ON CLUSTER")
+	out, code = runCode(t, "store", "migrate", "--roles", "--dry-run", "--cluster", "main")
+	require.Zero(t, code, out)
+	assert.Contains(t, out, "GRANT ON CLUSTER `main` SELECT ON `spanwarden`.actions_all TO `spanwarden_auditor`;\n")
 }

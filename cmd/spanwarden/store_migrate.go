@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/spf13/cobra"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
+	"github.com/spanwarden/spanwarden/internal/audit/roles"
 )
 
 func init() { storeCommands = append(storeCommands, newStoreMigrateCommand) }
@@ -21,29 +23,37 @@ const envDSN = "SPANWARDEN_CLICKHOUSE_DSN"
 func newStoreMigrateCommand() *cobra.Command {
 	var dsn string
 	var opts audit.Options
+	var justRoles bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Create or upgrade the schema of the audit store",
 		Long: "Brings the audit store to the newest schema. Every step is idempotent; several may migrate at once.\n" +
-			"With --dry-run the SQL of all steps is printed and no server is asked.",
+			"With --dry-run the SQL of all steps is printed and no server is asked.\n" +
+			"With --roles roles are made instead: who may write, read, answer, delete, migrate. Give each user one.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(cmd.OutOrStdout()) // Print goes to the error stream otherwise
 			if err := opts.Validate(); err != nil {
 				return err
 			}
-			if opts.DryRun {
+			switch {
+			case opts.DryRun && justRoles:
+				return printRoles(cmd, opts)
+			case opts.DryRun:
 				return printSteps(cmd, opts)
 			}
-			return migrate(cmd, cmp.Or(dsn, os.Getenv(envDSN), "http://127.0.0.1:8123"), opts)
+			run := migrate
+			if justRoles {
+				run = makeRoles
+			}
+			return run(cmd, cmp.Or(dsn, os.Getenv(envDSN), "http://127.0.0.1:8123"), opts)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&dsn, "dsn", "", "where the store is (default $"+envDSN+", else http://127.0.0.1:8123)")
 	flags.StringVar(&opts.Database, "database", audit.DefaultDatabase, "database that holds the tables")
 	flags.StringVar(&opts.Cluster, "cluster", "", "cluster to create the schema on")
-	flags.StringVar(&opts.Retention, "retention", audit.DefaultRetention,
-		"how long rows are kept: "+strings.Join(audit.RetentionPresets(), ", "))
+	flags.BoolVar(&justRoles, "roles", false, "make the roles of the store instead: "+strings.Join(roles.Names(), ", "))
 	flags.BoolVar(&opts.DryRun, "dry-run", false, "print the SQL instead of running it")
 	return cmd
 }
@@ -59,18 +69,47 @@ func printSteps(cmd *cobra.Command, opts audit.Options) error {
 	return nil
 }
 
-func migrate(cmd *cobra.Command, dsn string, opts audit.Options) error {
-	options, err := audit.ParseDSN(dsn)
+func printRoles(cmd *cobra.Command, opts audit.Options) error {
+	statements, err := roles.Statements(opts)
+	for _, s := range statements {
+		cmd.Printf("%s;\n", s.SQL)
+	}
+	return err
+}
+
+func makeRoles(cmd *cobra.Command, dsn string, opts audit.Options) error {
+	conn, err := connect(cmd, dsn, &opts)
 	if err != nil {
 		return err
+	}
+	n, err := roles.Apply(cmd.Context(), conn, opts)
+	if err == nil {
+		cmd.Printf("done: %d statements, roles %s\n", n, strings.Join(roles.Names(), ", "))
+	}
+	return errors.Join(err, conn.Close())
+}
+
+// connect is for what works on a database that may not exist yet.
+func connect(cmd *cobra.Command, dsn string, opts *audit.Options) (driver.Conn, error) {
+	options, err := audit.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
 	}
 	if db := options.Auth.Database; db != "" && db != "default" && !cmd.Flags().Changed("database") {
 		opts.Database = db
 	}
-	options.Auth.Database = "default" // ours may not exist yet
+	options.Auth.Database = "default"
 	conn, err := clickhouse.Open(options)
 	if err != nil {
-		return fmt.Errorf("connecting to the store: %w", err)
+		return nil, fmt.Errorf("connecting to the store: %w", err)
+	}
+	return conn, nil
+}
+
+func migrate(cmd *cobra.Command, dsn string, opts audit.Options) error {
+	conn, err := connect(cmd, dsn, &opts)
+	if err != nil {
+		return err
 	}
 	applied, err := audit.Migrate(cmd.Context(), conn, opts)
 	for _, step := range applied {

@@ -217,6 +217,13 @@ func (o *Options) Render(sql string) string {
 	return d.render(sql)
 }
 
+// Render fills in the words of a template, {db} and the like, with options that are
+// valid. {database} is the name of the database without quotes.
+func Render(opts Options, template string) string {
+	o := opts.withDefaults()
+	return o.render(strings.ReplaceAll(template, "{database}", o.Database))
+}
+
 // render fills in the template's {words}. What ClickHouse itself reads in braces
 // ({period_start:...}) is left alone.
 func (o *Options) render(s string) string {

@@ -86,6 +86,10 @@ func TestSessions(t *testing.T) {
 	assert.True(t, report.Logs[0].Ended)
 	assert.Equal(t, uint64(6), report.Rows)
 	assert.Empty(t, report.Notes)
+	var watching uint64
+	require.NoError(t, s.conn.QueryRow(t.Context(), `SELECT count() + (SELECT count() FROM ledger_writers)
+FROM ev_ledger_intervals(period_start = '2020-01-01 00:00:00', period_end = '2100-01-01 00:00:00')`).Scan(&watching))
+	assert.Zero(t, watching, "people are no collectors, whose absence is a gap")
 
 	log := s.open(s.dir)
 	_, err := Open(t.Context(), s.conn, s.opts, Options{Directory: s.dir, Wait: 50 * time.Millisecond})

@@ -1,0 +1,54 @@
+-- What `spanwarden store migrate` is: it makes and widens tables and replaces views. It
+-- cannot write, change, delete or drop rows of evidence. It reads what views read, since
+-- the server checks that when a view is made, and of content no body and no salt. Who
+-- makes a materialized view is whose rights it works with: it fills table agents.
+CREATE ROLE IF NOT EXISTS `{database}_migration`{on_cluster};
+GRANT{on_cluster} CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, SHOW ON {db}.* TO `{database}_migration`;
+GRANT{on_cluster} ALTER ADD COLUMN, ALTER ADD INDEX ON {db}.* TO `{database}_migration`;
+GRANT{on_cluster} SELECT, INSERT ON {db}.schema_migrations TO `{database}_migration`;
+GRANT{on_cluster} SELECT, INSERT ON {db}.control_catalogue TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.actions TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.attributions TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.finding_events TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.config_versions TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.delegations TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.runs TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.chains TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.ledger_batches TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.ledger_checkpoints TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.ledger_verifications TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.evidence_runs TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.access_log TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.legal_holds TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.retention_events TO `{database}_migration`;
+GRANT{on_cluster} SELECT(tenant_id, digest, ts, role, media_type, body_bytes) ON {db}.content TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.ev_* TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.row_hashes_* TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.batch_digests TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.findings TO `{database}_migration`;
+GRANT{on_cluster} SELECT, INSERT ON {db}.agents TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.agents_mv TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.agent_registry TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.agent_changes TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.decisions TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.sessions TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.ledger_writers TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON {db}.query_log_sources TO `{database}_migration`;
+GRANT{on_cluster} SELECT ON system.query_log TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.actions_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.attributions_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.finding_events_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.config_versions_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.delegations_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.runs_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.chains_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.ledger_batches_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.ledger_checkpoints_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.ledger_verifications_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.control_catalogue_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.evidence_runs_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.legal_holds_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.retention_events_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT ON {db}.agents_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} SELECT(tenant_id, digest, ts, role, media_type, body_bytes) ON {db}.content_all TO `{database}_migration`;
+{cluster_only}GRANT{on_cluster} CLUSTER, REMOTE ON *.* TO `{database}_migration`;
