@@ -1,10 +1,10 @@
 -- What `spanwarden store migrate` is: it makes and widens tables and replaces views. It
--- cannot write, change, delete or drop rows of evidence. It reads what views read, since
+-- cannot write, delete or drop rows of evidence. It reads what views read, since
 -- the server checks that when a view is made, and of content no body and no salt. Who
 -- makes a materialized view is whose rights it works with: it fills table agents.
 CREATE ROLE IF NOT EXISTS `{database}_migration`{on_cluster};
 GRANT{on_cluster} CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, SHOW ON {db}.* TO `{database}_migration`;
-GRANT{on_cluster} ALTER ADD COLUMN, ALTER ADD INDEX ON {db}.* TO `{database}_migration`;
+GRANT{on_cluster} ALTER ADD COLUMN, ALTER MODIFY COLUMN, ALTER ADD INDEX ON {db}.* TO `{database}_migration`;
 GRANT{on_cluster} SELECT, INSERT ON {db}.schema_migrations TO `{database}_migration`;
 GRANT{on_cluster} SELECT, INSERT ON {db}.control_catalogue TO `{database}_migration`;
 GRANT{on_cluster} SELECT ON {db}.actions TO `{database}_migration`;

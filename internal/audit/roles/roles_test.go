@@ -135,7 +135,7 @@ func TestWhoMayWhat(t *testing.T) {
 				for p := range have {
 					assert.Contains(t, []string{
 						"SELECT", "INSERT", "ALTER DELETE", "ALTER TTL", contentColumns, "SELECT(tenant_id, digest, ts)",
-						"CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP VIEW", "SHOW", "ALTER ADD COLUMN", "ALTER ADD INDEX",
+						"CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP VIEW", "SHOW", "ALTER ADD COLUMN", "ALTER MODIFY COLUMN", "ALTER ADD INDEX",
 					}, p, "%s on %s", role, o.Name)
 				}
 				if base == "content" {
@@ -160,6 +160,27 @@ func TestWhoMayWhat(t *testing.T) {
 				assert.True(t, known[object], "%s has something on %s, which is not in the schema", role, object)
 			}
 			assert.Equal(t, role == "migration", g.of(role, "anything")["CREATE TABLE"], role)
+		}
+	}
+}
+
+// The migration may do what the steps do.
+func TestStepsAreAllowed(t *testing.T) {
+	g := read(t, audit.Options{Database: "audit"})
+	steps, err := audit.Steps(audit.Options{Database: "audit"})
+	require.NoError(t, err)
+	verb := regexp.MustCompile(`(?m)^\s*(ADD|MODIFY|DROP|REMOVE|RENAME|CLEAR|MATERIALIZE) ([A-Z]+)`)
+	for _, s := range steps {
+		if strings.HasPrefix(s.SQL, "ALTER") {
+			found := verb.FindAllStringSubmatch(s.SQL, -1)
+			require.NotEmpty(t, found, s.Name)
+			for _, m := range found {
+				assert.True(t, g.of("migration", "x")["ALTER "+m[1]+" "+m[2]], "%s needs ALTER %s %s, see migration.sql", s.Name, m[1], m[2])
+			}
+		}
+		if target, ok := strings.CutPrefix(s.SQL, "INSERT INTO `audit`."); ok {
+			name, _, _ := strings.Cut(strings.NewReplacer("\n", " ", "(", " ").Replace(target), " ")
+			assert.True(t, g.of("migration", name)["INSERT"], "%s needs INSERT on %s, see migration.sql", s.Name, name)
 		}
 	}
 }
