@@ -31,6 +31,7 @@ var writtenBy = map[string]string{
 	"runs":                 "writer",
 	"chains":               "writer",
 	"content":              "writer",
+	"prices":               "writer",
 	"ledger_batches":       "operator retention writer",
 	"ledger_checkpoints":   "operator retention writer",
 	"ledger_verifications": "auditor",

@@ -9,6 +9,7 @@ GRANT{on_cluster} INSERT ON {db}.delegations TO `{database}_writer`;
 GRANT{on_cluster} INSERT ON {db}.runs TO `{database}_writer`;
 GRANT{on_cluster} INSERT ON {db}.chains TO `{database}_writer`;
 GRANT{on_cluster} INSERT ON {db}.content TO `{database}_writer`;
+GRANT{on_cluster} INSERT ON {db}.prices TO `{database}_writer`;
 GRANT{on_cluster} INSERT ON {db}.ledger_batches TO `{database}_writer`;
 GRANT{on_cluster} INSERT ON {db}.ledger_checkpoints TO `{database}_writer`;
 GRANT{on_cluster} SELECT ON {db}.actions TO `{database}_writer`;
