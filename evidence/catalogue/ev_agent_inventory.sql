@@ -34,7 +34,7 @@ WITH
     )
 ) AS register,
 (SELECT count() FROM {db}.config_versions{all} WHERE kind = 'registry' AND NOT refused) AS loaded
-SELECT *
+SELECT * EXCEPT (entry)
 FROM
 (
     SELECT
