@@ -77,6 +77,20 @@ func NewManifest(q *catalogue.Query, e *Evidence, p *Provenance, a Asking, schem
 	return m, nil
 }
 
+// covered is from which percentage on a period counts as covered: heartbeats are a
+// minute apart, so that it is rarely 100.
+const covered = 99.9
+
+// Caveat says for how much of the period an answer without rows says nothing; ""
+// where that is none of it, or where rows speak.
+func (m *Manifest) Caveat() string {
+	silent := m.State == catalogue.ObservedZero || m.State == catalogue.ObservedFine
+	if _, ok := m.Params["period_start"]; !ok || !silent || m.CoveragePct == nil || *m.CoveragePct >= covered {
+		return ""
+	}
+	return "Collectors were there for only " + Text(*m.CoveragePct, "") + "% of the period: of the rest this says nothing."
+}
+
 // Digest is SHA-256 in hex.
 func Digest(text string) string {
 	sum := sha256.Sum256([]byte(text))

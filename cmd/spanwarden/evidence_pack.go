@@ -231,7 +231,9 @@ func packValues(q *catalogue.Query, s *evidencepack.Scope) (values map[string]st
 		case "seed":
 			values[param.Name] = s.Seed
 		case "size":
-			values[param.Name] = strconv.Itoa(s.SampleSize)
+			if s.SampleSize > 0 { // drawing none is no answer: then as many as the question itself would
+				values[param.Name] = strconv.Itoa(s.SampleSize)
+			}
 		default:
 			if !param.HasDefault {
 				return nil, fmt.Sprintf("it wants --param %s, %s: spanwarden evidence run %s --param %s=…", param.Name, param.Doc, q.ID, param.Name)

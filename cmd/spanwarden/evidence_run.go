@@ -199,6 +199,9 @@ func means(q *catalogue.Query, e *evidence.Evidence, m *evidence.Manifest) strin
 		coverage = fmt.Sprintf("collectors were there for %s%% of it", evidence.Text(*e.CoveragePct, ""))
 	}
 	fmt.Fprintf(&b, "About %s; %s; %d rows are not sealed, %d were delivered again.\n", about, coverage, e.UnsealedRows, e.Redelivered)
+	if caveat := m.Caveat(); caveat != "" {
+		b.WriteString(caveat + "\n")
+	}
 	if e.Population != nil {
 		fmt.Fprintf(&b, "%d events were judged.\n", *e.Population)
 	}

@@ -208,7 +208,7 @@ func TestReportStandsAlone(t *testing.T) {
 	for _, m := range links {
 		assert.True(t, ids[strings.TrimPrefix(m[1], "#")], m[1])
 	}
-	for _, want := range []string{"Nobody watched.", "All passed.", "Nothing &lt;occurred&gt;.", "it wants --param session", "Integrity: incomplete", "what this evidence cannot show", "CC3 = availability"} {
+	for _, want := range []string{"Nobody watched.", "All passed.", "for only 60.5% of the period: of the rest this says nothing.", "Nothing &lt;occurred&gt;.", "it wants --param session", "Integrity: incomplete", "what this evidence cannot show", "CC3 = availability"} {
 		assert.True(t, strings.Contains(page, want), want) //nolint:testifylint // the page would be printed
 	}
 	assert.Less(t, strings.Index(page, "Is ev_exceptions"), strings.Index(page, "Is ev_fine"), "exceptions first")
