@@ -158,6 +158,9 @@ func (s *Stack) Start(ctx context.Context) error {
 // them or weigh them.
 func (s *Stack) CollectorPID() int { return s.collector.cmd.Process.Pid }
 
+// Running tells whether a collector was started.
+func (s *Stack) Running() bool { return s.collector != nil }
+
 // StorePID is the process of the embedded engine.
 func (s *Stack) StorePID() int { return s.store.cmd.Process.Pid }
 

@@ -67,7 +67,8 @@ func (r *rig) judge(ctx context.Context, sc *scenario, res *result) {
 			res.fault("%v", err)
 		}
 	}
-	res.Peak, res.Bound = r.peak, sc.peak()
+	res.Peak, res.Bound = max(r.peak, r.sampled.Load()), sc.peak()
+	res.Notes = append(res.Notes, fmt.Sprintf("with the pages of its files: %d MiB", r.mapped>>20))
 	if res.Peak > res.Bound {
 		res.fault("peak memory %d MiB, bound %d MiB", res.Peak>>20, res.Bound>>20)
 	}

@@ -31,10 +31,13 @@ type rig struct {
 	opts   options
 	state  string
 	mounts []string
-	next   int      // the first trace that was not sent
-	peak   int64    // bytes, of the collector, over its lives
-	dead   []string // further dead-letter folders
-	others []*stack.Stack
+	next   int   // the first trace that was not sent
+	peak   int64 // bytes of the collector's own memory, over its lives
+	mapped int64 // with the pages of its files
+	// pid is the collector that is watched, sampled the peak of its own memory.
+	pid, sampled atomic.Int64
+	dead         []string // further dead-letter folders
+	others       []*stack.Stack
 }
 
 // quick keeps a scenario from waiting for pauses that suit production, and lets
@@ -95,7 +98,11 @@ func (r *rig) close() {
 func (r *rig) start(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return f(ctx)
+	err := f(ctx)
+	if r.Running() {
+		r.pid.Store(int64(r.CollectorPID()))
+	}
+	return err
 }
 
 // kill ends the collector as a crash would, weighed first.
@@ -104,17 +111,39 @@ func (r *rig) kill() {
 	r.KillCollector()
 }
 
-// weigh keeps the collector's peak of resident memory.
-func (r *rig) weigh() { r.peak = max(r.peak, peakOf(r.CollectorPID())) }
+// weigh keeps the collector's peaks: of all that was resident, and of what is its
+// own. The rest are pages of the queue's and the state's files, which the kernel
+// takes back when it needs them.
+func (r *rig) weigh() {
+	pid := r.CollectorPID()
+	r.mapped = max(r.mapped, memory(pid, "VmHWM:"))
+	r.peak = max(r.peak, memory(pid, "RssAnon:"))
+}
 
-// peakOf is VmHWM in bytes; 0 where the process is gone.
-func peakOf(pid int) int64 {
+// watch weighs the collector, whichever runs, until stop is closed.
+func (r *rig) watch(stop <-chan struct{}) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+			if pid := r.pid.Load(); pid > 0 {
+				r.sampled.Store(max(r.sampled.Load(), memory(int(pid), "RssAnon:")))
+			}
+		}
+	}
+}
+
+// memory is a line of a process's status in bytes; 0 where the process is gone.
+func memory(pid int, line string) int64 {
 	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0
 	}
-	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+	for text := range strings.Lines(string(raw)) {
+		if rest, ok := strings.CutPrefix(text, line); ok {
 			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64) // the kernel wrote it
 			return kib << 10
 		}

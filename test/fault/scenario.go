@@ -31,7 +31,7 @@ type scenario struct {
 
 // defaultPeak is the memory limiter's own limit, which stops taking spans there,
 // and as much again as the collector needs to come down from it.
-const defaultPeak = 1024 + 256
+const defaultPeak = 2048 + 256
 
 func (s *scenario) peak() int64 {
 	if s.PeakMiB > 0 {
@@ -57,6 +57,9 @@ func (s *scenario) play(ctx context.Context, opts options) (res result) {
 		res.fault("%v", err)
 		return res
 	}
+	stop := make(chan struct{})
+	defer close(stop)
+	go r.watch(stop)
 	if err := s.Run(ctx, r); err != nil {
 		res.fault("%v", err)
 		return res
