@@ -102,6 +102,22 @@ func publicKey(t *testing.T, dir string) string {
 	return string(key)
 }
 
+// The same of a collector that had ended in order and was started again just now: rows
+// of its first minute are not forged.
+func TestCrashAfterARestart(t *testing.T) {
+	s := storetest.Start(t)
+	dir, left := t.TempDir(), t.TempDir()+"/left"
+	c := collectorOf(t, s, "restarted", dir, "")
+	require.NoError(t, c.ConsumeTraces(t.Context(), calls(0, 5)))
+	require.NoError(t, c.Shutdown(t.Context()))
+	c = collectorOf(t, s, "restarted", dir, "")
+	require.NoError(t, c.e.ledger.prepare(t.Context()))
+	c.crashAt(t, calls(5, 5), beforeLeaf, left)
+	sc := &scene{realStore: &realStore{T: t, cfg: realConfig(t, s, "restarted")}, keys: publicKey(t, left)}
+	report := sc.verify(0, false)
+	require.Equal(t, verify.Incomplete, report.Result, report.Issues)
+}
+
 // A disk that was set back does not make a second history: a new log begins.
 func TestJournalThatWasSetBack(t *testing.T) {
 	s := storetest.Start(t)

@@ -144,6 +144,13 @@ func (j *Journal) Writer() audit.Writer {
 	return j.writer
 }
 
+// Ended tells whether the last leaf says that the writer ended in order.
+func (j *Journal) Ended() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.ended
+}
+
 // Size is the number of leaves.
 func (j *Journal) Size() int64 {
 	j.mu.Lock()
