@@ -21,7 +21,6 @@ import (
 	"github.com/spanwarden/spanwarden/internal/attr"
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/audit/insert"
-	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 
 // epoch is second 0 of the fixture.
@@ -48,15 +47,6 @@ type fixture struct {
 		Note    string `yaml:"note"`
 		Ticket  string `yaml:"ticket"`
 	} `yaml:"answers"`
-	Ledger []struct {
-		Writer string        `yaml:"writer"`
-		Seq    uint64        `yaml:"seq"`
-		Kind   string        `yaml:"kind"`
-		At     int           `yaml:"at"`
-		Table  string        `yaml:"table"`
-		Rows   uint32        `yaml:"rows"`
-		Counts tlog.Counters `yaml:"counts"`
-	} `yaml:"ledger"`
 	Records []struct {
 		Event      string         `yaml:"event"`
 		At         int            `yaml:"at"`
@@ -201,24 +191,6 @@ func (f *fixture) load(ctx context.Context, t *testing.T, sender *insert.Sender)
 		require.NoError(t, err)
 		require.NoError(t, emit(block))
 	}
-	leaves := f.ledger()
-	for _, part := range [][]audit.SignedLeaf{leaves, leaves[:1], leaves[1:]} {
-		block, err := audit.EncodeLeaves(part)
-		require.NoError(t, err)
-		require.NoError(t, emit(block))
-	}
-}
-
-// ledger returns the leaves; nothing of the fixture is sealed by them.
-func (f *fixture) ledger() []audit.SignedLeaf {
-	leaves := make([]audit.SignedLeaf, 0, len(f.Ledger))
-	for _, l := range f.Ledger {
-		leaves = append(leaves, audit.SignedLeaf{Leaf: tlog.Leaf{
-			Writer: l.Writer, Epoch: 1, Seq: l.Seq, Kind: l.Kind, SealedAt: at(l.At).AsTime().UnixMilli(), Table: l.Table, Rows: l.Rows,
-			Digest: [32]byte{byte(l.Seq)}, Counters: l.Counts,
-		}})
-	}
-	return leaves
 }
 
 // parts splits td into batches of n spans, and not at all for n = 0.

@@ -48,7 +48,7 @@ func TestQueryErrorsNameWhatIsWrong(t *testing.T) {
 		{[]string{"halts", "--param", "x=1", "--param", "period_end=soon"}, []string{"x: halts takes no such parameter", `period_end: want now`, `"soon"`}},
 		{[]string{"halts", "--param", "period_start=now", "--param", "period_end=now-1d"}, []string{"is not before period_end"}},
 		{[]string{"halts", "--param", "period_start"}, []string{`want name=value, not "period_start"`}},
-		{[]string{"sample", "--param", "seed=1", "--param", "size=-1"}, []string{`size: want a whole number from 0, not "-1"`}},
+		{[]string{"dormant-agents", "--param", "idle_days=-1"}, []string{`idle_days: want a whole number from 0, not "-1"`}},
 		{[]string{"halts", "--param", "period_end=now", "--param", "period_end=now"}, []string{"given twice"}},
 	} {
 		_, _, err := say(t, append([]string{"query", "run"}, test.args...)...)

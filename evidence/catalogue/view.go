@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -33,14 +34,23 @@ WITH (
 ) AS _state
 SELECT
     q.*,
-    tupleElement(_state, 1) AS coverage_pct,
-    tupleElement(_state, 2) AS unsealed_rows,
-    tupleElement(_state, 3) AS redelivered,
+    tupleElement(_state, 1) AS %s,
+    tupleElement(_state, 2) AS %s,
+    tupleElement(_state, 3) AS %s,
     '%s' AS view_version
 FROM
 (
 %s
-) AS q`, q.ID, q.period(), q.Version, q.SQL)
+) AS q`, q.ID, q.period(), q.ofPeriod("coverage_pct"), q.ofPeriod("unsealed_rows"), q.ofPeriod("redelivered"), q.Version, q.SQL)
+}
+
+// ofPeriod names what every row says of the whole period; a question may have a
+// column of that name, which is about the row.
+func (q *Query) ofPeriod(name string) string {
+	if slices.ContainsFunc(q.Columns, func(c Column) bool { return c.Name == name }) {
+		return "period_" + name
+	}
+	return name
 }
 
 // Observation is SQL for one row about the question's period, for a connection to

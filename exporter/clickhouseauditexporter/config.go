@@ -106,8 +106,27 @@ type IntegrityConfig struct {
 	// Interval is how often a heartbeat is written and a checkpoint is anchored.
 	// Default 1m, at least 1s.
 	Interval time.Duration `mapstructure:"interval"`
+	// SelfMetrics is where this collector says what it received, refused and filtered.
+	SelfMetrics SelfMetricsConfig `mapstructure:"self_metrics"`
 	// Anchors are where checkpoints go besides the store.
 	Anchors AnchorsConfig `mapstructure:"anchors"`
+
+	_ struct{}
+}
+
+// SelfMetricsConfig says where the second counter is, which ties what was received to
+// what was stored.
+type SelfMetricsConfig struct {
+	// Endpoint is the Prometheus endpoint of this collector, as service::telemetry
+	// has it. "" asks nobody: what was received is not known then. Default
+	// http://127.0.0.1:8888/metrics.
+	Endpoint string `mapstructure:"endpoint"`
+	// Timeout of one reading. Default 2s.
+	Timeout time.Duration `mapstructure:"timeout"`
+	// Receivers and Processors are those of the pipelines that lead to this exporter.
+	// Default all of the collector.
+	Receivers  []string `mapstructure:"receivers"`
+	Processors []string `mapstructure:"processors"`
 
 	_ struct{}
 }
@@ -115,6 +134,7 @@ type IntegrityConfig struct {
 var (
 	_ confmap.Validator = (*Config)(nil)
 	_ confmap.Validator = (*IntegrityConfig)(nil)
+	_ confmap.Validator = (*SelfMetricsConfig)(nil)
 	_ confmap.Validator = (*ContentConfig)(nil)
 	_ confmap.Validator = (*DeadLetterConfig)(nil)
 	_ confmap.Validator = (*LimitsConfig)(nil)
@@ -161,6 +181,18 @@ func (c *IntegrityConfig) Validate() error {
 	}
 	if c.Enabled && c.Interval < time.Second {
 		errs = append(errs, fmt.Errorf("interval: must be at least 1s, not %s", c.Interval))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate names the key and the value of what cannot work.
+func (c *SelfMetricsConfig) Validate() error {
+	var errs []error
+	if c.Endpoint != "" && !strings.HasPrefix(c.Endpoint, "http://") && !strings.HasPrefix(c.Endpoint, "https://") {
+		errs = append(errs, fmt.Errorf("endpoint: want http:// or https:// and a host, not %q", c.Endpoint))
+	}
+	if c.Endpoint != "" && c.Timeout <= 0 {
+		errs = append(errs, fmt.Errorf("timeout: must be positive, not %s", c.Timeout))
 	}
 	return errors.Join(errs...)
 }

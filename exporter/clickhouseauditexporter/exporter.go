@@ -40,6 +40,7 @@ type auditExporter struct {
 	startErr  error
 	store     *store
 	ledger    *ledger
+	books     *books
 	host      component.Host
 	cancel    context.CancelFunc
 	tasks     sync.WaitGroup
@@ -68,7 +69,7 @@ func newExporter(set exporter.Settings, cfg *Config) (*auditExporter, error) {
 	limits := audit.Limits{ValueBytes: cfg.Limits.ValueBytes, Attributes: cfg.Limits.Attributes, BlockRows: cfg.Limits.BlockRows}
 	content := audit.Content{Enabled: cfg.Content.Enabled, Secret: []byte(cfg.Content.Secret)}
 	return &auditExporter{
-		cfg: cfg, set: set, tel: tel,
+		cfg: cfg, set: set, tel: tel, books: newBooks(&cfg.Integrity.SelfMetrics, &set),
 		encoders:    sync.Pool{New: func() any { return audit.NewEncoder(limits, content) }},
 		logEncoders: sync.Pool{New: func() any { return audit.NewLogEncoder(limits) }},
 		dead:        deadLetter{dir: cfg.DeadLetter.Directory, maxBytes: cfg.DeadLetter.MaxBytes},
@@ -105,7 +106,7 @@ func (e *auditExporter) start(ctx context.Context, host component.Host) error {
 
 func (e *auditExporter) attach(s *store) {
 	e.store = s
-	e.ledger = &ledger{cfg: e.cfg, store: s, logger: e.set.Logger, build: e.set.BuildInfo, tel: e.tel}
+	e.ledger = &ledger{cfg: e.cfg, store: s, logger: e.set.Logger, build: e.set.BuildInfo, tel: e.tel, books: e.books}
 }
 
 func (e *auditExporter) prepare(ctx context.Context) error {
@@ -190,27 +191,33 @@ func (e *auditExporter) pushBatch(ctx context.Context, b batch) error {
 		e.report(err)
 		return err // retryable: the store may come back
 	}
-	err := e.push(ctx, b)
+	var c tlog.Counters
+	err := e.push(ctx, b, &c)
+	if err == nil && e.cfg.Integrity.Enabled { // else all of it comes again
+		e.ledger.journal.Count(c)
+		e.books.left(b, c)
+	}
 	e.report(err)
 	return err
 }
 
-// push stores the batch, or puts aside what the store will never take. What it
-// returns is retryable; what was stored before is recognised by its token then.
-func (e *auditExporter) push(ctx context.Context, b batch) error {
-	err := e.insert(ctx, b)
+// push stores the batch, or puts aside what the store will never take, and counts
+// it. What it returns is retryable; what was stored before is recognised by its
+// token then.
+func (e *auditExporter) push(ctx context.Context, b batch, c *tlog.Counters) error {
+	err := e.insert(ctx, b, c)
 	if err == nil {
 		return nil
 	}
 	switch verdictOf(err) {
 	case condemned:
-		return e.refuse(ctx, b, reasonRejected, err)
+		return e.refuse(ctx, b, reasonRejected, err, c)
 	case oneRow:
 		if b.items() > 1 {
 			first, second := b.halve()
-			return errors.Join(e.push(ctx, first), e.push(ctx, second))
+			return errors.Join(e.push(ctx, first, c), e.push(ctx, second, c))
 		}
-		return e.refuse(ctx, b, reasonRow, err)
+		return e.refuse(ctx, b, reasonRow, err, c)
 	case schemaGone:
 		e.store.forget()
 		return err
@@ -225,11 +232,11 @@ const maxAgain = 16
 
 // insert encodes and stores the batch. What was begun before is encoded as of the
 // time it had then, so that the store knows it again.
-func (e *auditExporter) insert(ctx context.Context, b batch) error {
+func (e *auditExporter) insert(ctx context.Context, b batch, c *tlog.Counters) error {
 	first := time.Now().UnixNano()
 	attempt := journal.Attempt{Observed: first, First: first}
 	for range maxAgain {
-		err := e.insertAsOf(ctx, b, attempt)
+		err := e.insertAsOf(ctx, b, attempt, c)
 		again, ok := errors.AsType[*againError](err)
 		if !ok {
 			return err
@@ -242,7 +249,7 @@ func (e *auditExporter) insert(ctx context.Context, b batch) error {
 
 var errAgain = errors.New("the batch was begun at too many times")
 
-func (e *auditExporter) insertAsOf(ctx context.Context, b batch, attempt journal.Attempt) error {
+func (e *auditExporter) insertAsOf(ctx context.Context, b batch, attempt journal.Attempt, c *tlog.Counters) error {
 	attempt.Writer = e.ledger.writer()
 	stats, bad, err := b.encode(e, attempt.Writer, time.Unix(0, attempt.Observed), func(block *audit.Encoded) error {
 		known, err := e.ledger.insert(ctx, block, attempt)
@@ -259,25 +266,20 @@ func (e *auditExporter) insertAsOf(ctx context.Context, b batch, attempt journal
 			return err
 		}
 	}
-	e.sealed(ctx, b, &stats, bad)
+	c.Add(countersOf(b, &stats, bad))
+	e.sealed(ctx)
 	e.tel.ExporterClickhouseAuditTruncated.Add(ctx, int64(stats.Truncated))
 	e.tel.ExporterClickhouseAuditClamped.Add(ctx, int64(stats.Clamped))
 	e.tel.ExporterClickhouseAuditSettleSpans.Add(ctx, int64(stats.Settled))
 	return nil
 }
 
-// sealed counts a batch that is stored and brings its leaves to the store. Where
-// that fails the journal has them, and they come with the next.
-func (e *auditExporter) sealed(ctx context.Context, b batch, stats *audit.Stats, bad *refused) {
+// sealed brings the leaves of a batch that is stored to the store. Where that fails
+// the journal has them, and they come with the next.
+func (e *auditExporter) sealed(ctx context.Context) {
 	if !e.cfg.Integrity.Enabled {
 		return
 	}
-	c := tlog.Counters{Received: uint64(b.items()), Filtered: uint64(stats.Settled)}
-	if _, logs := b.(logBatch); logs && bad != nil {
-		c.Refused = uint64(bad.items())
-	}
-	c.Written = c.Received - min(c.Received, c.Filtered+c.Refused)
-	e.ledger.count(c)
 	if err := e.ledger.flush(ctx); err != nil {
 		e.tel.ExporterClickhouseAuditLedgerFailures.Add(ctx, 1)
 		if verdictOf(err) == schemaGone {
@@ -302,11 +304,11 @@ func (e *auditExporter) count(ctx context.Context, block *audit.Encoded, err err
 }
 
 // refuse puts aside what the store will never take.
-func (e *auditExporter) refuse(ctx context.Context, b batch, reason string, cause error) error {
+func (e *auditExporter) refuse(ctx context.Context, b batch, reason string, cause error, c *tlog.Counters) error {
 	if err := e.putAside(ctx, b, reason, cause); err != nil {
 		return err
 	}
-	e.ledger.count(tlog.Counters{Received: uint64(b.items()), Refused: uint64(b.items())})
+	c.Add(tlog.Counters{Received: uint64(b.items()), Refused: uint64(b.items())})
 	return nil
 }
 

@@ -39,10 +39,13 @@ func createDefaultConfig() component.Config {
 		Compression:  insert.None,
 		DeadLetter:   DeadLetterConfig{Directory: "spanwarden-dead-letter", MaxBytes: 1 << 30},
 		Limits:       LimitsConfig{ValueBytes: 16 << 10, Attributes: 256, BlockRows: 100_000},
-		Integrity:    IntegrityConfig{Enabled: true, Directory: "spanwarden-integrity", Interval: time.Minute, Anchors: defaultAnchors()},
-		Timeout:      exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
-		Retry:        retry,
-		Queue:        configoptional.Some(defaultQueue()),
+		Integrity: IntegrityConfig{
+			Enabled: true, Directory: "spanwarden-integrity", Interval: time.Minute, Anchors: defaultAnchors(),
+			SelfMetrics: SelfMetricsConfig{Endpoint: "http://127.0.0.1:8888/metrics", Timeout: 2 * time.Second},
+		},
+		Timeout: exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
+		Retry:   retry,
+		Queue:   configoptional.Some(defaultQueue()),
 	}
 }
 
@@ -86,7 +89,7 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 		release(e)
 		return nil, err
 	}
-	return readOnly{exp}, nil
+	return readOnly{countedTraces{exp, e.books}}, nil
 }
 
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
@@ -97,8 +100,9 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	exp, err := exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, append(e.options(), exporterhelper.WithQueue(e.cfg.Queue))...)
 	if err != nil {
 		release(e)
+		return nil, err
 	}
-	return exp, err
+	return countedLogs{exp, e.books}, nil
 }
 
 func (e *auditExporter) options() []exporterhelper.Option {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"strconv"
@@ -31,6 +32,7 @@ type ledger struct {
 	build  component.BuildInfo
 	config string // digest of the collector's configuration, "" where nobody knows it
 	tel    *metadata.TelemetryBuilder
+	books  *books
 	// anchors are used by beat alone.
 	anchors *anchors
 
@@ -271,17 +273,19 @@ func (l *ledger) flush(ctx context.Context) error {
 }
 
 // beat is done at every interval: what is open is settled, the writer says that it
-// lives and whom it saw, and a checkpoint goes to the store and to the anchors.
+// lives, what went through it and whom it saw, and a checkpoint goes to the store and
+// to the anchors. It says so also where the store cannot be reached: the journal
+// keeps the leaf, so that the time is not one in which nobody watched.
 func (l *ledger) beat(ctx context.Context, kind string) error {
 	now := time.Now()
-	if err := errors.Join(l.settle(ctx, now, false), l.settle(ctx, now.Add(-settleAfter), true)); err != nil {
-		return err
+	away := errors.Join(l.settle(ctx, now, false), l.settle(ctx, now.Add(-settleAfter), true))
+	detail := l.books.detail(ctx)
+	if away == nil {
+		var peers map[string]string
+		peers, away = l.peers(ctx)
+		maps.Copy(detail, peers)
 	}
-	peers, err := l.peers(ctx)
-	if err != nil {
-		return err
-	}
-	if err := l.journal.Append(kind, peers, now); err != nil {
+	if err := errors.Join(l.journal.Append(kind, detail, now), away); err != nil {
 		return err
 	}
 	if err := l.flush(ctx); err != nil {
@@ -327,10 +331,4 @@ func (l *ledger) close(ctx context.Context) error {
 		l.logger.Warn("The end of the ledger did not reach the store. The next start brings it.", zap.Error(err))
 	}
 	return errors.Join(l.journal.Close(), l.conn.Close())
-}
-
-func (l *ledger) count(c tlog.Counters) {
-	if l.cfg.Integrity.Enabled {
-		l.journal.Count(c)
-	}
 }

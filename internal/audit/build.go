@@ -20,7 +20,7 @@ func (e *Encoder) add(it *genai.Item, now int64) {
 	e.fromSpan(r, it)
 	fromAction(r, &it.Action)
 	r.ActionID = it.ActionID()
-	e.fromAttributes(r, it.Span.Attributes(), it.SchemaURL)
+	e.fromAttributes(r, it)
 	e.fromLinks(r, it.Span.Links())
 	e.fromEvents(r, it.Span.Events())
 	e.stats.Truncated += int(r.Truncated)
@@ -95,7 +95,9 @@ const schemaURL = "otel.schema_url"
 
 // fromAttributes moves the span's attributes into their columns, content aside
 // and the rest into attrs.
-func (e *Encoder) fromAttributes(r *Row, m pcommon.Map, schema string) {
+func (e *Encoder) fromAttributes(r *Row, it *genai.Item) {
+	m := it.Span.Attributes()
+	schema := it.SchemaURL
 	e.attrs, e.refs = e.attrs[:0], e.refs[:0]
 	i := -1
 	for k, v := range m.All() {
@@ -115,6 +117,7 @@ func (e *Encoder) fromAttributes(r *Row, m pcommon.Map, schema string) {
 	}
 	r.Attrs = e.attrs
 	r.keepClamped()
+	keepSampling(r, it.Span, it.Resource.Attributes())
 	e.attrs = r.Attrs
 	r.Attrs = e.bound(sorted(r.Attrs), &r.Truncated)
 	r.ContentRefs = sorted(e.refs)

@@ -45,21 +45,38 @@ func (r *records) flush(emit func(*Encoded) error) error {
 // only carries what spanwarden itself found. One that carries nothing of ours, or
 // that says anything in others' words, is stored: no agent hides an action by its
 // name.
-func settles(it *genai.Item) bool {
-	if !it.Settle() {
-		return false
-	}
-	for k := range it.Span.Attributes().All() {
+func settles(it *genai.Item) bool { return it.Settle() && carriesOursOnly(it.Span) }
+
+func carriesOursOnly(span ptrace.Span) bool {
+	for k := range span.Attributes().All() {
 		if !strings.HasPrefix(k, attr.Prefix) {
 			return false
 		}
 	}
-	for _, ev := range it.Span.Events().All() {
+	for _, ev := range span.Events().All() {
 		if strings.HasPrefix(ev.Name(), attr.Prefix) {
 			return true
 		}
 	}
 	return false
+}
+
+// SettleSpans is how many of the spans were made by spanwarden's own processors, and
+// received from nobody.
+func SettleSpans(td ptrace.Traces) (n int) {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			if ss.Scope().Name() != attr.Scope {
+				continue
+			}
+			for _, span := range ss.Spans().All() {
+				if span.Name() == attr.SettleSpan && carriesOursOnly(span) {
+					n++
+				}
+			}
+		}
+	}
+	return n
 }
 
 // isRecord tells whether events of this name have a table of their own.

@@ -127,6 +127,7 @@ func (s *Stack) StartCollector(ctx context.Context) error {
 		overrides = append([]string{
 			"receivers::decision::http::endpoint: " + local(s.opts.Ports.Decision),
 			"receivers::decision::grpc::endpoint: " + local(s.opts.Ports.DecisionGRPC),
+			"exporters::clickhouse_audit::integrity::self_metrics::endpoint: http://" + local(s.opts.Ports.Metrics) + "/metrics",
 		}, overrides...)
 	}
 	args := make([]string, 0, 2+2*len(s.opts.Overlays)+2*len(overrides))

@@ -27,12 +27,15 @@ const (
 	Batch = "batch"
 	// Heartbeat means that the writer lives, and what it saw since the last leaf with
 	// counters: [peer_N], the newest checkpoint of every other writer; of an operator's
-	// log also by and command.
+	// log also by and command; of a collector's the account of what went through it,
+	// with the keys that view heartbeats reads: life (which process), metrics (whether
+	// the collector's own could be read), spans_* and records_* since the life began
+	// (what is 0 is left out), queue_*, clock_*.
 	Heartbeat = "heartbeat"
 	// Recover means that the writer started again with its state: open (batches whose
 	// fate is not known yet).
 	Recover = "recover"
-	// Stop means that the writer ended in order: [peer_N].
+	// Stop means that the writer ended in order, and says what a heartbeat says.
 	Stop = "stop"
 	// Void means that something was taken and never will be in the store: reason,
 	// [error], [dead_letter] (the file that has it). Counters.Refused says how much.

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
 	"github.com/spanwarden/spanwarden/internal/decision"
@@ -39,6 +40,7 @@ type evidence struct {
 	group    int
 	queue    chan *entry
 	tel      *metadata.TelemetryBuilder
+	report   *receiverhelper.ObsReport // what every receiver counts
 	logger   *zap.Logger
 	builder  spanBuilder
 	recent   *recent
@@ -49,9 +51,12 @@ type evidence struct {
 	done     sync.WaitGroup
 }
 
-func newEvidence(cfg *Config, next consumer.Traces, version, instance string, tel *metadata.TelemetryBuilder, logger *zap.Logger) *evidence {
+func newEvidence(
+	cfg *Config, next consumer.Traces, version, instance string, tel *metadata.TelemetryBuilder, report *receiverhelper.ObsReport, logger *zap.Logger,
+) *evidence {
 	return &evidence{
-		next: next, required: cfg.Evidence == EvidenceRequired, timeout: cfg.EvidenceTimeout, group: cfg.Limits.Group,
+		report: report,
+		next:   next, required: cfg.Evidence == EvidenceRequired, timeout: cfg.EvidenceTimeout, group: cfg.Limits.Group,
 		queue: make(chan *entry, cfg.Limits.Queue), tel: tel, logger: logger,
 		builder: spanBuilder{version: version, instance: instance, chain: decision.NewChain(instance)},
 		recent:  newRecent(cfg.Limits.Decisions),
@@ -170,7 +175,10 @@ func (v *evidence) commit(group []*entry) {
 	// Not the asker's context: a group has many askers, and none may withdraw the
 	// evidence of the others.
 	ctx, cancel := context.WithTimeout(trust.Mark(context.Background()), commitTimeout)
+	ctx = v.report.StartTracesOp(ctx)
+	spans := td.SpanCount()
 	err := v.next.ConsumeTraces(ctx, td)
+	v.report.EndTracesOp(ctx, "decision", spans, err)
 	cancel()
 	if err == nil {
 		v.recent.add(sealed)

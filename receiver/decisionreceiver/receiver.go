@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/extension/extensionauth"
 	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -110,7 +111,11 @@ func (r *decisionReceiver) prepare(host component.Host) (err error) {
 	_, _ = rand.Read(random[:]) // never fails
 	r.instance = hex.EncodeToString(random[:])
 	version := r.set.BuildInfo.Version
-	r.evidence = newEvidence(r.cfg, r.next, version, r.instance, r.tel, r.set.Logger)
+	report, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{ReceiverID: r.set.ID, ReceiverCreateSettings: r.set})
+	if err != nil {
+		return err
+	}
+	r.evidence = newEvidence(r.cfg, r.next, version, r.instance, r.tel, report, r.set.Logger)
 	r.engine = newEngine(r.cfg, r.gov, version, r.evidence, r.tel)
 	r.limiter = newLimiter(&r.cfg.RateLimit)
 	r.hooks = newHooks(r.cfg, r.engine)

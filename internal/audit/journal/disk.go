@@ -232,6 +232,9 @@ func (j *Journal) redo(r *record) error {
 			return fmt.Errorf("leaf %d follows leaf %d", leaf.Seq, j.tree.Size()-1)
 		}
 		j.apply(&leaf, r)
+		if leaf.Kind != tlog.Batch { // it has said what the snapshot counted
+			j.counters = tlog.Counters{}
+		}
 	}
 	return nil
 }

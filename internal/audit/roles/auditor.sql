@@ -22,6 +22,7 @@ GRANT{on_cluster} SELECT(tenant_id, digest, ts, role, media_type, body_bytes) ON
 GRANT{on_cluster} SELECT ON {db}.ev_* TO `{database}_auditor`;
 GRANT{on_cluster} SELECT ON {db}.row_hashes_* TO `{database}_auditor`;
 GRANT{on_cluster} SELECT ON {db}.batch_digests TO `{database}_auditor`;
+GRANT{on_cluster} SELECT ON {db}.heartbeats TO `{database}_auditor`;
 GRANT{on_cluster} SELECT ON {db}.findings TO `{database}_auditor`;
 GRANT{on_cluster} SELECT ON {db}.agents TO `{database}_auditor`;
 GRANT{on_cluster} SELECT ON {db}.agents_mv TO `{database}_auditor`;

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package hostclock
+
+// Read knows nothing here.
+func Read() Reading { return Reading{} }
