@@ -38,7 +38,7 @@ func outages(opts options) []*scenario {
 			Name:  "store-hangs",
 			About: "the store takes connections and answers nothing, for two timeouts",
 			Overrides: []string{
-				"exporters::clickhouse_audit::timeout: 3s",
+				"exporters::clickhouse_audit::timeout::timeout: 3s",
 			},
 			Run: func(ctx context.Context, r *rig) error {
 				if err := r.start(ctx, r.Start); err != nil {
