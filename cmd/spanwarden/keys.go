@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/spanwarden/spanwarden/internal/audit/journal"
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
 
@@ -21,7 +22,7 @@ func newKeysCommand() *cobra.Command {
 		Use:   "keys",
 		Short: "Keys that sign the audit store's ledger",
 	}
-	cmd.AddCommand(newKeysNewCommand(), newKeysShowCommand())
+	cmd.AddCommand(newKeysNewCommand(), newKeysRotateCommand(), newKeysShowCommand())
 	return cmd
 }
 
@@ -48,6 +49,71 @@ func newKeysNewCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", "spanwarden", "tells keys apart: letters, digits and ._-")
 	return cmd
+}
+
+func newKeysRotateCommand() *cobra.Command {
+	var name string
+	var finish bool
+	cmd := &cobra.Command{
+		Use:   "rotate FILE",
+		Short: "Let another key take over from the one in FILE",
+		Long: "Makes FILE" + journal.NextKey + ". Each collector that signs with FILE writes, at its next heartbeat or start, a last leaf under the old key that names the\n" +
+			"new one, and signs with that. Whoever verifies with the old public key follows; give out the new one (FILE" + journal.NextKey + ".pub) all the same.\n\n" +
+			"With --finish, when all have (spanwarden verify says by whom each log is signed), the new key becomes FILE and the old one FILE" + journal.OldKey + ".\n" +
+			"A collector that was away changes over when it is back, as long as it finds the old key there.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if finish {
+				return finishRotation(cmd, args[0])
+			}
+			if _, err := os.Stat(args[0]); err != nil {
+				return err
+			}
+			private, public, err := tlog.NewKey(name)
+			if err != nil {
+				return err
+			}
+			next := args[0] + journal.NextKey
+			if err := newFile(next+".pub", public+"\n", 0o644); err != nil {
+				return fmt.Errorf("a rotation is under way, see --finish: %w", err)
+			}
+			// Collectors look for this one: it must be there as a whole.
+			made := next + ".new"
+			if err := newFile(made, private+"\n"+public+"\n", 0o600); err != nil {
+				return err
+			}
+			if err := os.Rename(made, next); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), public)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "spanwarden", "tells keys apart: letters, digits and ._-")
+	cmd.Flags().BoolVar(&finish, "finish", false, "the new key becomes FILE; the old one is kept beside it")
+	return cmd
+}
+
+// finishRotation moves the keys up. The old key is never without a name.
+func finishRotation(cmd *cobra.Command, file string) error {
+	next, old := file+journal.NextKey, file+journal.OldKey
+	if _, err := os.Stat(next); err != nil {
+		return fmt.Errorf("no rotation is under way: %w", err)
+	}
+	if _, err := os.Stat(old); err == nil {
+		return fmt.Errorf("%s is there, of the rotation before: move it to where you keep old keys", old)
+	}
+	for _, step := range []func() error{
+		func() error { return os.Link(file, old) },
+		func() error { return os.Rename(next, file) },
+		func() error { return os.Rename(next+".pub", file+".pub") },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is the new key; the old one is %s\n", file, old)
+	return err
 }
 
 // newFile never replaces a file: it may be the only copy of a key.

@@ -199,3 +199,33 @@ func TestVerifyThatCannotTell(t *testing.T) {
 	assert.Equal(t, int(verify.CannotTell), code, out)
 	assert.Contains(t, out, "the store has no ledger")
 }
+
+// A key is rotated in two steps, and no key is ever lost by it.
+func TestKeysRotate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	old, code := runCode(t, "keys", "new", file)
+	require.Zero(t, code, old)
+	out, code := runCode(t, "keys", "rotate", file, "--finish")
+	assert.Equal(t, 1, code, out)
+	assert.Contains(t, out, "no rotation is under way")
+	next, code := runCode(t, "keys", "rotate", file, "--name", "second")
+	require.Zero(t, code, next)
+	out, code = runCode(t, "keys", "rotate", file)
+	assert.Equal(t, 1, code, out)
+	assert.Contains(t, out, "a rotation is under way")
+	shown, _ := runCode(t, "keys", "show", file)
+	assert.Equal(t, old, shown, "it counts until the rotation ends")
+	out, code = runCode(t, "keys", "rotate", file, "--finish")
+	require.Zero(t, code, out)
+	shown, _ = runCode(t, "keys", "show", file)
+	assert.Equal(t, next, shown)
+	shown, _ = runCode(t, "keys", "show", file+".old")
+	assert.Equal(t, old, shown)
+	shown, _ = runCode(t, "keys", "show", filepath.Dir(file))
+	assert.Equal(t, next, shown, "the only public key there")
+	_, code = runCode(t, "keys", "rotate", file)
+	require.Zero(t, code)
+	out, code = runCode(t, "keys", "rotate", file, "--finish")
+	assert.Equal(t, 1, code, out)
+	assert.Contains(t, out, "move it to where you keep old keys")
+}

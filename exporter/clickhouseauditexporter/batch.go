@@ -24,6 +24,8 @@ type batch interface {
 	// record fills in what is the batch's own in a line of the dead-letter file and
 	// returns the file's name.
 	record(*deadRecord) (file string, err error)
+	// deadFile is that name.
+	deadFile() string
 }
 
 // refused is what no store would take, because it is no evidence.
@@ -106,8 +108,10 @@ func (b traceBatch) record(r *deadRecord) (string, error) {
 	var err error
 	r.Spans = b.items()
 	r.Traces, err = marshal.MarshalTraces(b.whole())
-	return deadTraces, err
+	return b.deadFile(), err
 }
+
+func (traceBatch) deadFile() string { return deadTraces }
 
 type logBatch struct{ plog.Logs }
 
@@ -172,8 +176,10 @@ func (b logBatch) record(r *deadRecord) (string, error) {
 	var err error
 	r.Records = b.LogRecordCount()
 	r.Logs, err = marshal.MarshalLogs(b.Logs)
-	return deadLogs, err
+	return b.deadFile(), err
 }
+
+func (logBatch) deadFile() string { return deadLogs }
 
 var errNotStored = errors.New("not stored")
 

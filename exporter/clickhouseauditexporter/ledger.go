@@ -162,16 +162,29 @@ func (l *ledger) meet(ctx context.Context) error {
 	}
 	if !l.journal.Recovered {
 		if l.journal.Ended() { // a log that ended has no rows to come: a crash would look like forgery
-			return l.journal.Append(tlog.Heartbeat, nil, time.Now())
+			if err := l.journal.Append(tlog.Heartbeat, nil, time.Now()); err != nil {
+				return err
+			}
 		}
-		return nil
+		return l.rotate()
 	}
 	open := strconv.Itoa(len(l.journal.Unsettled(time.Now().UnixNano())))
 	if err := l.journal.Append(tlog.Recover, map[string]string{"open": open}, time.Now()); err != nil {
 		return err
 	}
 	l.journal.Recovered = false // that is said now
-	return nil
+	return l.rotate()
+}
+
+// rotate changes over to another key where there is one.
+func (l *ledger) rotate() error {
+	old := l.journal.Public
+	rotated, err := l.journal.Rotate(time.Now())
+	if rotated {
+		l.logger.Info("Another key signs the audit store's ledger from now on; the old one signed that.",
+			zap.String("public_key", l.journal.Public), zap.String("old_public_key", old), zap.String("writer", l.journal.Writer().ID))
+	}
+	return err
 }
 
 // settle seals what was inserted although nobody heard of it. What is not there is
@@ -284,6 +297,9 @@ func (l *ledger) beat(ctx context.Context, kind string) error {
 		var peers map[string]string
 		peers, away = l.peers(ctx)
 		maps.Copy(detail, peers)
+	}
+	if err := l.rotate(); err != nil {
+		return err
 	}
 	if err := errors.Join(l.journal.Append(kind, detail, now), away); err != nil {
 		return err

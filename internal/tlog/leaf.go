@@ -39,6 +39,8 @@ const (
 	Stop = "stop"
 	// Void means that something was taken and never will be in the store: reason,
 	// [error], [dead_letter] (the file that has it). Counters.Refused says how much.
+	// Reason not_stored is of a batch that was begun and never came to the store: table,
+	// rows, digest; what was in it was delivered again as another, or given up.
 	Void = "void"
 	// RetentionDrop comes before a partition is dropped because its time is over: drop
 	// (an id), table, partition, rows, unsealed, min_ts and max_ts (ns since 1970), policy,

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spanwarden/spanwarden/internal/audit"
@@ -163,7 +164,7 @@ func (j *Journal) Unsettled(before int64) []Pending {
 }
 
 // Settle appends the leaf of a batch of Unsettled that was found in the store, or
-// forgets it.
+// one that says that it never came there, and forgets it.
 func (j *Journal) Settle(content string, found bool, now time.Time) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -173,6 +174,10 @@ func (j *Journal) Settle(content string, found bool, now time.Time) error {
 	}
 	if found {
 		return j.seal(p, now)
+	}
+	detail := map[string]string{"reason": "not_stored", "table": p.Table, "rows": strconv.FormatUint(uint64(p.Rows), 10), "digest": p.Digest}
+	if err := j.append(tlog.Leaf{Kind: tlog.Void, Detail: detail}, "", now); err != nil {
+		return err
 	}
 	if err := j.write(&record{Drop: content}); err != nil {
 		return err

@@ -52,6 +52,7 @@ type snapshot struct {
 	Unsent  []record          `json:"unsent"`
 	Count   tlog.Counters     `json:"counters"`
 	Told    map[string]string `json:"told,omitempty"`
+	Vkey    string            `json:"vkey,omitempty"`
 }
 
 type recentBatch struct {
@@ -169,7 +170,7 @@ func (j *Journal) take(s *snapshot) error {
 		}
 		j.remember(r.Content, sealed)
 	}
-	j.writer.Epoch, j.ended, j.counters = s.Epoch, s.Ended, s.Count
+	j.writer.Epoch, j.ended, j.counters, j.vkey = s.Epoch, s.Ended, s.Count, s.Vkey
 	j.told = s.Told
 	return nil
 }
@@ -275,7 +276,7 @@ func (j *Journal) mend() error {
 
 // compact writes a snapshot and begins the log anew.
 func (j *Journal) compact() error {
-	s := snapshot{Epoch: j.writer.Epoch, Size: j.tree.Size(), Ended: j.ended, Count: j.counters, Told: j.told}
+	s := snapshot{Epoch: j.writer.Epoch, Size: j.tree.Size(), Ended: j.ended, Count: j.counters, Told: j.told, Vkey: j.vkey}
 	for _, h := range j.tree.Edge() {
 		s.Edge = append(s.Edge, hex.EncodeToString(h[:]))
 	}

@@ -60,6 +60,7 @@ type Journal struct {
 	tree     tlog.Tree
 	ended    bool              // the last leaf is a stop
 	told     map[string]string // settings as the log tells them
+	vkey     string            // the public key that the log says it is signed by
 	recent   map[string]sealedBatch
 	order    []string // of recent, the oldest first
 	pending  map[string]*Pending
@@ -102,6 +103,21 @@ func (j *Journal) open(now time.Time) error {
 	}
 	if err != nil {
 		return err
+	}
+	if j.writer.Epoch != 0 {
+		there, err := j.resume()
+		if err != nil {
+			return err
+		}
+		if !there {
+			j.Fresh = "the key that signed the log is not there"
+			epoch := j.writer.Epoch
+			if err := j.setAside(); err != nil {
+				return err
+			}
+			j.writer.Epoch = epoch // the next is another
+			return j.begin(now)
+		}
 	}
 	if j.writer.Epoch == 0 {
 		return j.begin(now)
@@ -237,9 +253,11 @@ func (j *Journal) apply(leaf *tlog.Leaf, r *record) {
 	j.ended = leaf.Kind == tlog.Stop
 	switch leaf.Kind {
 	case tlog.Genesis:
-		j.told = maps.Clone(leaf.Detail)
+		j.told, j.vkey = maps.Clone(leaf.Detail), leaf.Detail["vkey"]
 	case tlog.ConfigChange:
 		j.told = settingsAfter(j.told, leaf.Detail)
+	case tlog.KeyRotation:
+		j.vkey = leaf.Detail["vkey"]
 	}
 	j.unsent = append(j.unsent, audit.SignedLeaf{Leaf: *leaf, Note: r.Note})
 	if r.Content == "" {

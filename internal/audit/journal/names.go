@@ -12,38 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/spanwarden/spanwarden/internal/tlog"
 )
-
-func (j *Journal) loadKey() error {
-	file := j.opts.KeyFile
-	if file == "" {
-		file = filepath.Join(j.opts.Directory, fileKey)
-	}
-	raw, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := j.makeKey(file); err != nil {
-			return fmt.Errorf("making a key: %w", err)
-		}
-		raw, err = os.ReadFile(file)
-	}
-	if err != nil {
-		return fmt.Errorf("reading the key: %w", err)
-	}
-	private, public, _ := strings.Cut(strings.TrimSpace(string(raw)), "\n")
-	j.signer, err = note.NewSigner(private)
-	if err != nil {
-		return fmt.Errorf("key file %s: %w", file, err)
-	}
-	keys, err := tlog.Keys(public)
-	if err != nil || len(keys) != 1 || keys[0].KeyHash() != j.signer.KeyHash() || keys[0].Name() != j.signer.Name() {
-		return fmt.Errorf("key file %s: the second line must be the public key of the first", file)
-	}
-	j.Public = strings.TrimSpace(public)
-	return nil
-}
 
 // makeKey writes the file as a whole or not at all; another collector may do the
 // same at this moment, and the first one counts.

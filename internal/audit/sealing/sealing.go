@@ -55,14 +55,16 @@ func (l *Link) Meet(ctx context.Context, now time.Time) (anew bool, err error) {
 		return false, err
 	}
 	if !l.Journal.Recovered {
-		return false, nil
+		_, err := l.Journal.Rotate(now)
+		return false, err
 	}
 	open := strconv.Itoa(len(l.Journal.Unsettled(now.UnixNano())))
 	if err := l.Journal.Append(tlog.Recover, map[string]string{"open": open}, now); err != nil {
 		return false, err
 	}
 	l.Journal.Recovered = false // that is said now
-	return false, nil
+	_, err = l.Journal.Rotate(now)
+	return false, err
 }
 
 // settle seals what was inserted although nobody heard of it. What is not there is

@@ -126,7 +126,7 @@ func (v *verifier) judge(c *claim) string {
 		}
 		return kind
 	}
-	_, err := tlog.Open(c.signed, note.VerifierList(v.opts.Keys...))
+	_, err := tlog.Open(c.signed, note.VerifierList(v.believed()...))
 	switch {
 	case err == nil:
 		return kind

@@ -23,6 +23,7 @@ type log struct {
 	good   int     // leading leaves that a key of ours signed
 	trust  trust
 	roots  map[int64]tlog.Hash // wanted sizes that were reached
+	keys   []keysFrom          // who signs, oldest first
 	// vouched is how many leading leaves an earlier verification has seen.
 	vouched int64
 }
@@ -199,7 +200,6 @@ func keyName(k note.Verifier) string { return fmt.Sprintf("%s+%08x", k.Name(), k
 // checkLog recomputes the roots from the leaves. Every leaf bears the signed root
 // of the log up to it, so the first that is wrong is found.
 func (v *verifier) checkLog(l *log, signers map[string]bool) {
-	keys := note.VerifierList(v.opts.Keys...)
 	var tree tlog.Tree
 	v.keepRoot(l, &tree)
 	wrong := -1
@@ -220,7 +220,12 @@ func (v *verifier) checkLog(l *log, signers map[string]bool) {
 			wrong = i
 		}
 	}
-	signer := v.lastSigned(l, keys, wrong)
+	right := l.good
+	if wrong >= 0 {
+		right = wrong
+	}
+	v.followKeys(l, right, signers)
+	signer := v.lastSigned(l, wrong)
 	if signer != "" {
 		signers[signer] = true
 	}
@@ -253,7 +258,7 @@ func (v *verifier) gap(l *log, i int) {
 
 // lastSigned decides whose the log is by its newest signature, and finds the first
 // leaf that no signature covers.
-func (v *verifier) lastSigned(l *log, keys note.Verifiers, wrong int) (signer string) {
+func (v *verifier) lastSigned(l *log, wrong int) (signer string) {
 	end := l.good
 	if wrong >= 0 {
 		end = wrong
@@ -265,6 +270,7 @@ func (v *verifier) lastSigned(l *log, keys note.Verifiers, wrong int) (signer st
 			continue
 		}
 		full++
+		keys := l.keysAt(int64(i) + 1)
 		_, err := tlog.Open(l.leaves[i].note, keys)
 		if err == nil {
 			l.trust, signer = ours, signerOf(l.leaves[i].note, keys)

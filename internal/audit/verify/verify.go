@@ -164,6 +164,8 @@ type verifier struct {
 	drops  map[dropKey][]*dropped
 	// allDrops are the same, one for each drop.
 	allDrops []*dropped
+	// named are keys that a key which is believed handed a log over to.
+	named []note.Verifier
 }
 
 type logID struct {
