@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -228,4 +231,74 @@ func TestKeysRotate(t *testing.T) {
 	out, code = runCode(t, "keys", "rotate", file, "--finish")
 	assert.Equal(t, 1, code, out)
 	assert.Contains(t, out, "move it to where you keep old keys")
+}
+
+// The program that auditors are given, which shares no code with this one, says the
+// same of a store as verify does, from the store and from files.
+func TestVerifyIndependently(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not installed")
+	}
+	s := newSealedStore(t, storetest.Start(t).Database(t))
+	at := strings.LastIndexByte(s.dsn, '/')
+	run := func(args ...string) (string, int) {
+		cmd := exec.CommandContext(t.Context(), python, append([]string{"-B", "../../docs/independent/verify.py"}, args...)...)
+		raw, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			require.NoError(t, err)
+		}
+		return string(raw), cmd.ProcessState.ExitCode()
+	}
+	store := []string{"--url", s.dsn[:at], "--database", s.dsn[at+1:]}
+	out, code := run(append([]string{"verify", "--key", s.key}, store...)...)
+	require.Zero(t, code, out)
+	assert.Contains(t, out, "3 rows in 1 batches of 1 logs: all as signed")
+	s.fromFiles(run)
+	out, code = run(append([]string{"verify"}, store...)...)
+	assert.Equal(t, int(verify.CannotTell), code, out)
+	other := filepath.Join(t.TempDir(), "k")
+	_, code = runCode(t, "keys", "new", other)
+	require.Zero(t, code)
+	out, code = run(append([]string{"verify", "--key", other + ".pub"}, store...)...)
+	assert.Equal(t, int(verify.Tampered), code, out)
+	assert.Contains(t, out, "signed by none of the keys given")
+	for what, sql := range map[string]string{
+		"3 rows, not those 3 that were sealed": "ALTER TABLE actions UPDATE outcome = 'x' WHERE row_ix = 1 SETTINGS mutations_sync = 2",
+		"1 rows that no leaf tells of":         "INSERT INTO actions (tenant_id, ts, span_id) VALUES ('', now64(9), 'ffff')",
+	} {
+		require.NoError(t, s.conn.Exec(t.Context(), sql))
+		out, code = run(append([]string{"verify", "--key", s.key}, store...)...)
+		assert.Equal(t, int(verify.Tampered), code, out)
+		assert.Contains(t, out, what)
+	}
+	require.NoError(t, s.conn.Exec(t.Context(), "ALTER TABLE ledger_batches UPDATE leaf = replaceOne(leaf, 'rows 3', 'rows 2') WHERE seq = 1 SETTINGS mutations_sync = 2"))
+	out, code = run(append([]string{"verify", "--key", s.key}, store...)...)
+	assert.Equal(t, int(verify.Tampered), code, out)
+	assert.Contains(t, out, "leaf 1 is not the one that was signed")
+}
+
+// fromFiles verifies the answers to the queries that the program prints.
+func (s *sealedStore) fromFiles(run func(...string) (string, int)) {
+	s.Helper()
+	dir := s.TempDir()
+	queries, code := run("queries")
+	require.Zero(s, code, queries)
+	for part := range strings.SplitSeq(queries, ";\n") {
+		name, query, ok := strings.Cut(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(part), "-- ")), "\n")
+		if !ok {
+			continue
+		}
+		at := strings.LastIndexByte(s.dsn, '/')
+		answer, err := http.Post(s.dsn[:at]+"/?database="+s.dsn[at+1:], "text/plain", strings.NewReader(query))
+		require.NoError(s, err)
+		raw, err := io.ReadAll(answer.Body)
+		require.NoError(s, err)
+		require.NoError(s, answer.Body.Close())
+		require.Equal(s, http.StatusOK, answer.StatusCode, string(raw))
+		require.NoError(s, os.WriteFile(filepath.Join(dir, name), raw, 0o600))
+	}
+	out, code := run("verify", "--key", s.key, "--from", dir)
+	require.Zero(s, code, out)
+	assert.Contains(s, out, "3 rows in 1 batches of 1 logs: all as signed")
 }

@@ -3,6 +3,7 @@ package clickhouseauditexporter
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ const (
 func (c *collector) die(t *testing.T, left string) {
 	t.Helper()
 	require.NoError(t, os.CopyFS(left, os.DirFS(c.e.cfg.Integrity.Directory)))
+	require.NoError(t, os.Remove(filepath.Join(left, "0", "place"))) // it stands for the folder itself, not for a copy
 	l := c.e.ledger
 	l.mu.Lock()
 	j := l.journal
