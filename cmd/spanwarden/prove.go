@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,14 +21,17 @@ import (
 func init() { commands = append(commands, newProveCommand) }
 
 func newProveCommand() *cobra.Command {
-	var dsn, action, file string
+	var dsn, action, file, format string
 	cmd := &cobra.Command{
 		Use:   "prove",
 		Short: "Prove a single action to somebody who has the public key and nothing else",
-		Example: `  spanwarden prove --action 00112233445566778899aabbccddeeff --out proof.json
-  spanwarden prove check proof.json --key collectors.pub`,
+		Example: `  spanwarden prove --action 00112233445566778899aabbccddeeff --out action.tlog-proof
+  spanwarden prove check action.tlog-proof --key collectors.pub`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != formatProof && format != "json" {
+				return fmt.Errorf("--format: want %s or json, not %q", formatProof, format)
+			}
 			var proof *tlog.Proof
 			err := withStore(cmd.Context(), dsn, func(conn driver.Conn, _ *clickhouse.Options) (err error) {
 				proof, err = verify.Prove(cmd.Context(), conn, strings.ToLower(action))
@@ -36,11 +40,10 @@ func newProveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			raw, err := json.MarshalIndent(proof, "", "  ")
+			raw, err := encodeProof(proof, format)
 			if err != nil {
 				return err
 			}
-			raw = append(raw, '\n')
 			if file == "" {
 				_, err = cmd.OutOrStdout().Write(raw)
 				return err
@@ -55,12 +58,24 @@ func newProveCommand() *cobra.Command {
 	storeFlag(cmd, &dsn)
 	cmd.Flags().StringVar(&action, "action", "", "the action's id, 32 hex digits (required)")
 	cmd.Flags().StringVar(&file, "out", "", "where to write the proof (default the standard output)")
+	cmd.Flags().StringVar(&format, "format", formatProof, formatProof+" (of C2SP) or json: the same, easier to read")
 	cmd.AddCommand(newProveCheckCommand())
 	return cmd
 }
 
+const formatProof = "tlog-proof"
+
+func encodeProof(p *tlog.Proof, format string) ([]byte, error) {
+	if format == formatProof {
+		text, err := p.Text()
+		return []byte(text), err
+	}
+	raw, err := json.MarshalIndent(p, "", "  ")
+	return append(raw, '\n'), err
+}
+
 func newProveCheckCommand() *cobra.Command {
-	var places []string
+	var places, witnesses []string
 	cmd := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check a proof; no store is asked. Exit codes: 0 it holds, 1 it does not, 3 it could not be told",
@@ -74,7 +89,11 @@ func newProveCheckCommand() *cobra.Command {
 			if err != nil {
 				return leave(cmd, verify.CannotTell, err)
 			}
-			err = checkProof(cmd, raw, note.VerifierList(keys...))
+			others, err := readWitnesses(witnesses)
+			if err != nil {
+				return leave(cmd, verify.CannotTell, err)
+			}
+			err = checkProof(cmd, raw, note.VerifierList(keys...), others)
 			if errors.Is(err, tlog.ErrProof) {
 				cmd.PrintErrln("spanwarden:", err)
 				return leave(cmd, verify.Tampered, nil)
@@ -83,10 +102,11 @@ func newProveCheckCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVar(&places, "key", nil, "who is believed: a public key, a file with some, or a directory with .pub files (required)")
+	cmd.Flags().StringArrayVar(&witnesses, "witness-key", nil, "public key of a witness (or a file with some) whose cosignature the proof must bear")
 	return cmd
 }
 
-func checkProof(cmd *cobra.Command, raw []byte, keys note.Verifiers) error {
+func checkProof(cmd *cobra.Command, raw []byte, keys note.Verifiers, witnesses []note.Verifier) error {
 	p, err := tlog.ParseProof(raw)
 	if err != nil {
 		return err
@@ -98,7 +118,21 @@ func checkProof(cmd *cobra.Command, raw []byte, keys note.Verifiers) error {
 	if err := verify.FieldNames(p, leaf.HashVersion); err != nil {
 		return err
 	}
+	seen, err := tlog.Cosignatures(p.Checkpoint, note.VerifierList(witnesses...))
+	if err != nil {
+		return fmt.Errorf("%w: %w", tlog.ErrProof, err)
+	}
+	for _, w := range witnesses {
+		if !slices.ContainsFunc(seen, func(c tlog.Cosignature) bool { return c.Witness == w.Name() }) {
+			return fmt.Errorf("the proof bears no cosignature of the witness %s", w.Name())
+		}
+	}
 	out := cmd.OutOrStdout()
+	for _, c := range seen {
+		if _, err := fmt.Fprintf(out, "The witness %s saw the log with that leaf at %s.\n", c.Witness, c.At.Format(time.RFC3339)); err != nil {
+			return err
+		}
+	}
 	_, err = fmt.Fprintf(out, "The proof holds: this row is what %s/%d sealed at %s as row %d of its batch %d, under a signed root of %d leaves.\n",
 		leaf.Writer, leaf.Epoch, time.UnixMilli(leaf.SealedAt).UTC().Format(time.RFC3339), p.RowIx, leaf.Seq, c.Size)
 	for i := range p.Fields {

@@ -1,6 +1,7 @@
 package tlog
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -160,8 +161,11 @@ func (p *Proof) checkRow(leaf *Leaf) error {
 	return nil
 }
 
-// ParseProof reads a proof file.
+// ParseProof reads a proof file, in either form.
 func ParseProof(raw []byte) (*Proof, error) {
+	if bytes.HasPrefix(raw, []byte(proofHead)) {
+		return parseText(string(raw))
+	}
 	var p Proof
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return nil, fmt.Errorf("%w: no JSON of a proof: %w", ErrProof, err)

@@ -140,6 +140,11 @@ func TestNetstrings(t *testing.T) {
 // sample is a proof of row 1 of leaf 4 of 6.
 func sample(t *testing.T, signer note.Signer) *Proof {
 	t.Helper()
+	return sampleOf(t, signer)
+}
+
+func sampleOf(t testing.TB, signer note.Signer) *Proof {
+	t.Helper()
 	hashes := make([]string, 0, 3)
 	for i := range 3 {
 		hashes = append(hashes, RowHash([]string{fmt.Sprint("id", i), "\xff"}))
@@ -210,4 +215,69 @@ func TestProofHoldsOnlyAsItWasMade(t *testing.T) {
 	bad.Checkpoint = foreign.Checkpoint
 	_, _, err = bad.Check(keys)
 	assert.ErrorIs(t, err, ErrUnknownKey)
+}
+
+// The form of C2SP says the same, and its leaf can be checked with its lines alone.
+func TestProofAsText(t *testing.T) {
+	signer, keys := key(t, "k1")
+	p := sample(t, signer)
+	text, err := p.Text()
+	require.NoError(t, err)
+	again, err := ParseProof([]byte(text))
+	require.NoError(t, err)
+	assert.Equal(t, p, again)
+	_, _, err = again.Check(keys)
+	require.NoError(t, err)
+	head, checkpoint, _ := strings.Cut(text, "\n\n")
+	lines := strings.Split(head, "\n")
+	assert.Equal(t, "c2sp.org/tlog-proof@v1", lines[0])
+	assert.Equal(t, "index 4", lines[2])
+	path := make([]Hash, 0, len(lines)-3)
+	for _, line := range lines[3:] {
+		h, err := tlog.ParseHash(line)
+		require.NoError(t, err)
+		path = append(path, h)
+	}
+	c, err := Open(checkpoint, keys)
+	require.NoError(t, err)
+	require.NoError(t, CheckLeaf(path, c.Size, c.Root, 4, HashOf(p.Leaf)))
+	for name, bad := range map[string]string{
+		"no extra": strings.Replace(text, "extra ", "extras ", 1), "index": strings.Replace(text, "index 4", "index 3", 1), "head": strings.Replace(text, "@v1", "@v2", 1),
+		"base64": strings.Replace(text, "extra ", "extra %", 1), "no JSON": strings.Replace(text, "extra ", "extra AAAA", 1), "cut": text[:len(text)/2],
+	} {
+		b, err := ParseProof([]byte(bad))
+		if err == nil {
+			_, _, err = b.Check(keys)
+		}
+		assert.ErrorIs(t, err, ErrProof, name)
+	}
+}
+
+// FuzzParseProof: whatever a file holds, it is a proof only of what the key signed.
+func FuzzParseProof(f *testing.F) {
+	private, public, err := NewKey("k1")
+	require.NoError(f, err)
+	signer, err := note.NewSigner(private)
+	require.NoError(f, err)
+	verifiers, err := Keys(public)
+	require.NoError(f, err)
+	p := sampleOf(f, signer)
+	text, err := p.Text()
+	require.NoError(f, err)
+	raw, err := json.Marshal(p)
+	require.NoError(f, err)
+	f.Add([]byte(text))
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, err := ParseProof(raw)
+		if err != nil {
+			require.ErrorIs(t, err, ErrProof)
+			return
+		}
+		leaf, _, err := got.Check(note.VerifierList(verifiers...))
+		if err == nil {
+			assert.Equal(t, p.Leaf, leaf.Text())
+			assert.Equal(t, p.RowHashes, got.RowHashes)
+		}
+	})
 }

@@ -81,15 +81,49 @@ func (v *verifier) proveLeaf(ctx context.Context, p *tlog.Proof, id logID, batch
 	if leaf == nil {
 		return nil, fmt.Errorf("%w: no leaf of %s tells of its batch", ErrUnsealed, id)
 	}
-	path, err := tlog.ProveLeaf(int(leaf.Seq), hashes)
+	size, signed, err := v.newestCosigned(ctx, id, leaf.Seq, hashes)
+	if err != nil {
+		return nil, err
+	}
+	if p.Checkpoint = signed; signed == "" {
+		size, p.Checkpoint = len(hashes), l.leaves[len(l.leaves)-1].note
+	}
+	path, err := tlog.ProveLeaf(int(leaf.Seq), hashes[:size])
 	if err != nil {
 		return nil, err
 	}
 	for _, h := range path {
 		p.Path = append(p.Path, h.String())
 	}
-	p.Checkpoint = l.leaves[len(l.leaves)-1].note
 	return leaf, nil
+}
+
+// newestCosigned is the newest checkpoint after a leaf that others signed as well,
+// and lies on the log; "" where there is none.
+func (v *verifier) newestCosigned(ctx context.Context, id logID, seq uint64, hashes []tlog.Hash) (size int, signed string, err error) {
+	rows, err := v.conn.Query(ctx, "SELECT size, note FROM ledger_checkpoints"+v.suffix+
+		" WHERE writer_id = ? AND writer_epoch = ? AND size > ? AND size <= ? AND countSubstrings(note, '\n— ') > 1 ORDER BY size DESC LIMIT 1",
+		id.writer, id.epoch, seq, uint64(len(hashes)))
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	if !rows.Next() {
+		return 0, "", rows.Err()
+	}
+	var n uint64
+	if err := rows.Scan(&n, &signed); err != nil {
+		return 0, "", err
+	}
+	var tree tlog.Tree
+	for _, h := range hashes[:n] {
+		tree.Append(h)
+	}
+	c, err := tlog.ParseCheckpoint(textOf(signed))
+	if err != nil || c.Size != tree.Size() || c.Root != tree.Root() {
+		return 0, "", nil
+	}
+	return int(n), signed, nil
 }
 
 // proveRow adds the row, field by field, and the hashes of its batch.
