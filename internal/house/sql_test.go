@@ -32,6 +32,7 @@ var sqlParts = []struct{ expression, why string }{
 	{`^batch\.String\(\)$`, "literals that evidence/record.go quotes"},
 	{`^t\.(Name|Time|BatchDigests\(.*\))$|^table\.(Canonical|RowHashes|BatchDigests)\(.*\)$|^p\.Table$`, "a sealed table, out of a fixed list"},
 	{`^attr\.\w+$`, "a constant"},
+	{`^tree\([ab]\)$`, "the query of a view as the server wrote it down, or ours: parsed and never run, and nothing is put into its literals"},
 	{`^s\.content$`, "content or content_all"},
 	{`^block\.Columns$`, "the columns of a table of ours"},
 	{`^w\.ID$`, "a writer's name: letters, digits, dots and dashes (tlog.ValidName)"},
