@@ -75,7 +75,7 @@ func series(what, sizes string, spans int) error {
 		case "agents":
 			p.Agents = n
 		default:
-			p.Rules = n
+			p.Agents, p.Rules = 2, n // one entry, and that of its helper, as large as a file may be
 		}
 		r, err := child(p, spans)
 		if err != nil {

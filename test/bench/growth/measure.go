@@ -17,6 +17,10 @@ import (
 
 const perRequest = 512
 
+// settle is longer than a measurement: sessions stay open, and what is owed to those
+// that were opened before is not counted with the spans that are measured.
+const settle = "30m"
+
 // measure opens the sessions, and then sends ordinary spans through the components.
 func measure(ctx context.Context, p point, spans int) (r result, err error) {
 	dir, err := os.MkdirTemp("", "growth")
@@ -33,7 +37,7 @@ func measure(ctx context.Context, p point, spans int) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	pipe, err := pipeline.New(ctx, pipeline.Options{Registry: registry, Budgets: budgets}, sink)
+	pipe, err := pipeline.New(ctx, pipeline.Options{Registry: registry, Budgets: budgets, Settle: settle}, sink)
 	if err != nil {
 		return r, err
 	}

@@ -33,26 +33,26 @@ func sides() []*side {
 		{name: "floor", about: "OTLP receiver, nothing behind it", binary: "peer/otelcol-peer", args: config("floor.yaml")},
 		{
 			name: "peer", about: "OTLP receiver, contrib clickhouse exporter", binary: "peer/otelcol-peer", args: config("peer.yaml"),
-			database: "default", table: "otel_traces",
+			database: "default", table: "otel_traces", id: "SpanId",
 		},
 		{
 			name: "ours", about: "configs/spanwarden.yaml, with registry and budgets", args: ours(),
-			database: "spanwarden", table: "actions",
+			database: "spanwarden", table: "actions", id: "action_id",
 		},
 		{
 			name: "ours-memory", about: "the same with the sending queue in memory, as the peer has it",
 			args:     ours("--config", "yaml:exporters::clickhouse_audit::sending_queue::storage: null"),
-			database: "spanwarden", table: "actions",
+			database: "spanwarden", table: "actions", id: "action_id",
 		},
 		{
 			name: "ours-content", about: "ours, keeping message content",
-			args:     ours("--config", "yaml:exporters::clickhouse_audit::content::enabled: true"),
-			database: "spanwarden", table: "actions",
+			args:     ours("--config", "yaml:exporters::clickhouse_audit::content: {enabled: true, secret: a-secret-of-the-benchmark}"),
+			database: "spanwarden", table: "actions", id: "action_id",
 		},
 		{
 			name: "ours-unsealed", about: "ours, without the signed ledger",
 			args:     ours("--config", "yaml:exporters::clickhouse_audit::integrity::enabled: false"),
-			database: "spanwarden", table: "actions",
+			database: "spanwarden", table: "actions", id: "action_id",
 		},
 	}
 }

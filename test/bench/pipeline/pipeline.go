@@ -38,8 +38,9 @@ type host map[component.ID]component.Component
 // GetExtensions implements component.Host.
 func (h host) GetExtensions() map[component.ID]component.Component { return h }
 
-// Options name the policy files; "" for none.
-type Options struct{ Registry, Budgets string }
+// Options name the policy files; "" for none. Settle is how long a chain stays open
+// after its last span, "" as is the default.
+type Options struct{ Registry, Budgets, Settle string }
 
 // New starts a pipeline that ends in the sink.
 func New(ctx context.Context, o Options, sink consumer.Traces) (*Pipeline, error) {
@@ -48,7 +49,11 @@ func New(ctx context.Context, o Options, sink consumer.Traces) (*Pipeline, error
 	id := component.NewID(governance.Type())
 	set := extensiontest.NewNopSettings(governance.Type())
 	set.ID = id
-	cfg, err := configure(governance, map[string]any{"budgets": o.Budgets, "registry": o.Registry})
+	keys := map[string]any{"budgets": o.Budgets, "registry": o.Registry}
+	if o.Settle != "" {
+		keys["chains"] = map[string]any{"settle": o.Settle}
+	}
+	cfg, err := configure(governance, keys)
 	if err != nil {
 		return nil, err
 	}
