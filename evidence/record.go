@@ -37,11 +37,12 @@ type run struct {
 	CheckpointDigests []string          `json:"checkpoint_digests"`
 }
 
-// runColumns are how the store reads a run, in the order of the fields above.
-const runColumns = "run_id String, run_at DateTime64(3, \\'UTC\\'), kind String, pack_id String, view String, view_version String, sql String, sql_digest String, " +
+// runTuple is how the store reads a run out of JSON. It is no table function: those
+// want a right that an auditor's account has no other use for.
+const runTuple = "Tuple(run_id String, run_at String, kind String, pack_id String, view String, view_version String, sql String, sql_digest String, " +
 	"params Map(String, String), run_by String, store_user String, store_roles Array(String), tool_version String, database String, server_version String, " +
 	"time_zone String, rows UInt64, result_digest String, state String, coverage_pct Nullable(Float64), " +
-	"checkpoint_logs Array(String), checkpoint_sizes Array(UInt64), checkpoint_roots Array(String), checkpoint_digests Array(String)"
+	"checkpoint_logs Array(String), checkpoint_sizes Array(UInt64), checkpoint_roots Array(String), checkpoint_digests Array(String))"
 
 const runNames = "run_id, run_at, kind, pack_id, view, view_version, sql, sql_digest, params, run_by, store_user, store_roles, tool_version, database, server_version, " +
 	"time_zone, rows, result_digest, state, coverage_pct, checkpoint_logs, checkpoint_sizes, checkpoint_roots, checkpoint_digests"
@@ -57,18 +58,21 @@ func Record(ctx context.Context, conn driver.Conn, manifests ...*Manifest) error
 			return nil
 		}
 		defer batch.Reset()
-		return conn.Exec(ctx, "INSERT INTO evidence_runs ("+runNames+") SELECT "+runNames+" FROM format(JSONEachRow, '"+runColumns+"', '"+batch.String()+"')")
+		return conn.Exec(ctx, "INSERT INTO evidence_runs ("+runNames+") SELECT untuple(JSONExtract(arrayJoin(["+batch.String()+"]), '"+runTuple+"'))")
 	}
 	for _, m := range manifests {
 		line, err := json.Marshal(runOf(m))
 		if err != nil {
 			return err
 		}
-		text := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(string(line)) + `\n`
+		text := "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(string(line)) + "'"
 		if batch.Len()+len(text) > most {
 			if err := flush(); err != nil {
 				return err
 			}
+		}
+		if batch.Len() > 0 {
+			batch.WriteByte(',')
 		}
 		batch.WriteString(text)
 	}
