@@ -431,8 +431,9 @@ func TestClassesOfADecision(t *testing.T) {
 	evaluate(t, "http://"+r.address, strings.Replace(question("teller", "mcp/bank/balance", `{}`), `"id":"mcp/bank/balance"`, `"id":"mcp/bank/balance","properties":{"data":["pii","health"]}`, 1))
 	evaluate(t, "http://"+r.address, question("teller", "mcp/bank/transfer", `{}`))
 	require.NoError(t, r.Shutdown(context.Background()))
-	var got []string
-	for _, s := range spansOf(sink) {
+	spans := spansOf(sink)
+	got := make([]string, 0, len(spans))
+	for _, s := range spans {
 		got = append(got, value(s, "spanwarden.data.classes"))
 	}
 	assert.ElementsMatch(t, []string{`["financial"]`, `["pii","health"]`, ""}, got)
