@@ -143,8 +143,8 @@ func sample(t *testing.T, signer note.Signer) *Proof {
 	return sampleOf(t, signer)
 }
 
-func sampleOf(t testing.TB, signer note.Signer) *Proof {
-	t.Helper()
+func sampleOf(tb testing.TB, signer note.Signer) *Proof {
+	tb.Helper()
 	hashes := make([]string, 0, 3)
 	for i := range 3 {
 		hashes = append(hashes, RowHash([]string{fmt.Sprint("id", i), "\xff"}))
@@ -161,10 +161,10 @@ func sampleOf(t testing.TB, signer note.Signer) *Proof {
 		tree.Append(l.Hash())
 	}
 	path, err := ProveLeaf(4, leaves)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	c := Checkpoint{Writer: "w1", Epoch: 1, Size: 6, Root: tree.Root()}
 	signed, err := c.Sign(signer)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	p := &Proof{Format: ProofFormat, Table: "actions", RowIx: 1, RowHashes: hashes, Leaf: ours.Text(), Checkpoint: signed}
 	p.Fields = []ProofField{NewProofField("action_id", "id1"), NewProofField("x", "\xff")}
 	for _, h := range path {
