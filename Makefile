@@ -39,14 +39,15 @@ engine: build ## fetch the embedded ClickHouse engine, once
 	@_build/spanwarden store install
 
 test: build engine ## the whole test suite
-	go test ./...
+	go test -timeout 20m ./...
 
 # Modules of their own, so that whoever takes a component of ours takes none of these.
 oracles: ## against others: Cedar for policy, Alertmanager's own API, Grafana's types, an S3 server, a witness
 	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest dashboards/gen internal/audit/anchor/anchortest; do echo "$$dir"; (cd "$$dir" && go test -count=1 ./...) || exit 1; done
 
-race: engine ## the same under the race detector, without the end-to-end tests
-	go test -race $$(go list ./... | grep -v /test/)
+race: engine ## the same under the race detector, but for what only asks the engine
+	go test -race -short $$(go list ./... | grep -v /test/)
+	go test -race -run InParallel ./exporter/clickhouseauditexporter
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME

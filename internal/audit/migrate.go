@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -32,6 +33,7 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 	if err != nil {
 		return nil, fmt.Errorf("reading system.tables: %w", err)
 	}
+	var ran []Step // and not on record yet
 	again := false // what follows a table made anew may have to alter it
 	for _, step := range steps {
 		if step.Version < versionOfLog && len(done) > 0 {
@@ -39,7 +41,8 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 		}
 		if sum, ok := done[step.Version]; ok {
 			if sum != step.Checksum && !step.current {
-				return applied, fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
+				err := fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
+				return applied, errors.Join(err, record(ctx, conn, &opts, ran))
 			}
 			again = again || step.creates != "" && !present[step.creates]
 			if !again && sum == step.Checksum {
@@ -47,11 +50,15 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 			}
 		}
 		if !opts.DryRun {
-			if err := run(ctx, conn, &opts, &step); err != nil {
-				return applied, fmt.Errorf("%s: %w", step.Name, err)
+			if err := conn.Exec(ctx, step.SQL); err != nil {
+				return applied, errors.Join(fmt.Errorf("%s: %w", step.Name, err), record(ctx, conn, &opts, ran))
 			}
+			ran = append(ran, step)
 		}
 		applied = append(applied, step.Name)
+	}
+	if err := record(ctx, conn, &opts, ran); err != nil {
+		return applied, err
 	}
 	removed, err := removeTTLs(ctx, conn, &opts)
 	return append(applied, removed...), err
@@ -136,17 +143,21 @@ func names(ctx context.Context, conn driver.Conn, query string, args ...any) (ma
 // before it is recorded once it exists.
 const versionOfLog = 2
 
-func run(ctx context.Context, conn driver.Conn, o *Options, step *Step) error {
-	if err := conn.Exec(ctx, step.SQL); err != nil {
-		return err
+// record writes down which steps ran: in one insert, since a hundred of them take
+// longer than what they record. Steps that a crash leaves out of it run again.
+func record(ctx context.Context, conn driver.Conn, o *Options, ran []Step) error {
+	rows := make([]string, 0, len(ran))
+	for _, step := range ran {
+		if step.Version >= versionOfLog {
+			rows = append(rows, fmt.Sprintf("(%d, '%s', '%s')", step.Version, step.Name, step.Checksum))
+		}
 	}
-	if step.Version < versionOfLog {
+	if len(rows) == 0 {
 		return nil
 	}
-	err := conn.Exec(ctx, fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, checksum) SELECT %d, '%s', '%s'",
-		quote(o.Database), step.Version, step.Name, step.Checksum))
-	if err != nil {
-		return fmt.Errorf("recording the step: %w", err)
+	values := strings.Join(rows, ", ")
+	if err := conn.Exec(ctx, "INSERT INTO "+quote(o.Database)+".schema_migrations (version, name, checksum) VALUES "+values); err != nil {
+		return fmt.Errorf("recording %d steps of the schema: %w", len(rows), err)
 	}
 	return nil
 }

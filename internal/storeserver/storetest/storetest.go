@@ -55,9 +55,13 @@ var binary = sync.OnceValues(func() (string, error) {
 
 // Start starts a store on a free port and stops it when the test ends; flags are
 // further flags of `spanwarden store serve`. A machine without the engine fails
-// the test, unless SPANWARDEN_NO_ENGINE=1 says that it has none.
+// the test, unless SPANWARDEN_NO_ENGINE=1 says that it has none. With -short it is
+// skipped.
 func Start(tb testing.TB, flags ...string) *Store {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("-short: without the engine")
+	}
 	if _, err := chdb.Installed(); err != nil {
 		if os.Getenv("SPANWARDEN_NO_ENGINE") == "1" {
 			tb.Skip("SPANWARDEN_NO_ENGINE=1: ", err)
