@@ -2,6 +2,7 @@ package oplog
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -173,11 +174,13 @@ func (s *scene) crash(point int) string {
 		require.NoError(s, log.link.Flush(s.Context()))
 	}
 	require.NoError(s, os.CopyFS(left, os.DirFS(s.dir)))
-	places, err := filepath.Glob(filepath.Join(left, "*", "place"))
-	require.NoError(s, err)
-	for _, place := range places {
-		require.NoError(s, os.Remove(place)) // it stands for the folder itself, not for a copy
-	}
+	// A folder's place stands for the folder itself, not for a copy.
+	require.NoError(s, filepath.WalkDir(left, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "place" {
+			return err
+		}
+		return os.Remove(path)
+	}))
 	require.NoError(s, j.Close())
 	log.link.Sender.Close()
 	return left
