@@ -33,17 +33,16 @@ build-gateway: ## the gateway in front of several collectors, see docs/scale-out
 
 scale: build engine build-gateway ## two governance collectors behind a gateway, one killed and replaced
 	go test -count=1 ./test/scale
-	cd test/deploy && go test -count=1 ./...
 
 engine: build ## fetch the embedded ClickHouse engine, once
 	@_build/spanwarden store install
 
-test: build engine ## the whole test suite
+test: build engine build-gateway ## the whole test suite
 	go test -timeout 20m ./...
 
 # Modules of their own, so that whoever takes a component of ours takes none of these.
-oracles: ## against others: Cedar for policy, Alertmanager's own API, Grafana's types
-	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest dashboards/gen; do echo "$$dir"; (cd "$$dir" && go test -count=1 ./...) || exit 1; done
+oracles: ## against others: Cedar for policy, Alertmanager's own API, Grafana's and Kubernetes' types
+	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest dashboards/gen test/deploy; do echo "$$dir"; (cd "$$dir" && go test -count=1 ./...) || exit 1; done
 
 anchors: ## checkpoints against a real S3 server, witness and git remote, which are built first (minutes)
 	cd internal/audit/anchor/anchortest && go test -count=1 ./...
