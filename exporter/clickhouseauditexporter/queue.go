@@ -9,12 +9,13 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/klauspost/compress/s2"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanwarden/spanwarden/internal/squeeze"
 )
 
 // request is what the sending queue holds: the spans of one or several senders, as
@@ -135,11 +136,10 @@ func (c *codec) Marshal(_ context.Context, r xexporterhelper.Request) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	item := make([]byte, itemHead, itemHead+s2.MaxEncodedLen(len(raw))/4)
-	copy(item, itemMagic)
-	binary.LittleEndian.PutUint64(item[len(itemMagic):], c.process)
-	binary.LittleEndian.PutUint64(item[len(itemMagic)+8:], c.keep(req, len(raw)))
-	return append(item, s2.Encode(nil, raw)...), nil
+	head := append(make([]byte, 0, itemHead), itemMagic...)
+	head = binary.LittleEndian.AppendUint64(head, c.process)
+	head = binary.LittleEndian.AppendUint64(head, c.keep(req, len(raw)))
+	return squeeze.After(head, raw), nil
 }
 
 // keep returns the number of a request, and keeps it if there is room.
@@ -166,7 +166,7 @@ func (c *codec) Unmarshal(item []byte) (context.Context, xexporterhelper.Request
 			return ctx, req, nil
 		}
 	}
-	raw, err := s2.Decode(nil, item[itemHead:])
+	raw, err := squeeze.Undo(item[itemHead:])
 	if err != nil {
 		return ctx, nil, fmt.Errorf("%w: %w", errItem, err)
 	}

@@ -25,7 +25,7 @@ const maxChainLog = 16 << 20
 type chainLog struct {
 	on     bool
 	fresh  []byte             // told, not queued yet
-	queued []byte             // what op holds
+	queued []byte             // what op holds, packed
 	op     *storage.Operation // of the entry next, between queue and stored
 	// first and next are numbers of entries; cut is the new first once a queued
 	// snapshot is stored, 0 for none.
@@ -49,18 +49,18 @@ func (l *chainLog) queue(s *store) {
 	if len(l.fresh) == 0 && (len(l.queued) == 0 || l.op != nil) {
 		return
 	}
-	l.queued, l.fresh = append(l.queued, l.fresh...), nil
+	l.queued, l.fresh = append(l.queued, l.fresh...), l.fresh[:0]
 	if l.op != nil {
-		l.op.Value = l.queued
+		l.op.Value = pack(l.queued)
 		return
 	}
-	l.op = storage.SetOperation(chainEntryKey(l.next), l.queued)
+	l.op = storage.SetOperation(chainEntryKey(l.next), pack(l.queued))
 	s.queue(l.op)
 }
 
 // snapshot puts the removal of what a snapshot holds into the same batch as it.
 func (l *chainLog) snapshot(s *store) {
-	l.fresh, l.full = nil, false
+	l.fresh, l.full = l.fresh[:0], false
 	for n := l.first; n < l.next; n++ {
 		s.queue(storage.DeleteOperation(chainEntryKey(n)))
 	}
@@ -71,7 +71,7 @@ func (l *chainLog) snapshot(s *store) {
 // stored says that the storage took its batch, dropped that the batch was given up.
 func (l *chainLog) stored() {
 	if l.op != nil {
-		l.op, l.queued = nil, nil
+		l.op, l.queued = nil, l.queued[:0]
 		l.next++
 	}
 	if l.cut > 0 {
@@ -142,6 +142,10 @@ func (e *governor) replayChains(ctx context.Context) error {
 	}
 	c.log.next, err = s.each(ctx, c.log.first, chainEntryKey, func(entry []byte) error {
 		c.used.Store(true)
+		// An entry that an older build wrote is not packed, and may look as if.
+		if told, err := unpack(entry); err == nil {
+			entry = told
+		}
 		events, err := c.engine.Replay(entry)
 		c.replayed = append(c.replayed, c.sift(events)...)
 		return err

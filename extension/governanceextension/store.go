@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/klauspost/compress/s2"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/spanwarden/spanwarden/internal/squeeze"
 )
 
 // What is stored, and under which key:
@@ -62,14 +63,14 @@ const packedKind = 'z'
 
 // pack returns a copy, which shares nothing with entry.
 func pack(entry []byte) []byte {
-	return append([]byte{packedKind}, s2.Encode(nil, entry)...)
+	return squeeze.After([]byte{packedKind}, entry)
 }
 
 func unpack(stored []byte) ([]byte, error) {
 	if len(stored) == 0 || stored[0] != packedKind {
 		return stored, nil
 	}
-	entry, err := s2.Decode(nil, stored[1:])
+	entry, err := squeeze.Undo(stored[1:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRecord, err)
 	}

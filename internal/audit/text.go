@@ -82,9 +82,44 @@ func (s *scribe) textOf(v pcommon.Value) string {
 	case pcommon.ValueTypeInt:
 		s.room(maxInt64Text)
 		return s.keep(strconv.AppendInt(s.arena, v.Int(), 10))
+	case pcommon.ValueTypeSlice:
+		if n, plain := listLen(v.Slice()); plain {
+			s.room(n)
+			return s.keep(appendList(s.arena, v.Slice()))
+		}
 	default:
-		return v.AsString()
 	}
+	return v.AsString()
+}
+
+// listLen returns how long the JSON of a list is, if it holds nothing but texts
+// that JSON writes as they are: what lists of names and reasons are.
+func listLen(list pcommon.Slice) (n int, plain bool) {
+	n = len("[]")
+	for _, v := range list.All() {
+		if v.Type() != pcommon.ValueTypeStr {
+			return 0, false
+		}
+		text := v.Str()
+		for i := range len(text) {
+			if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+				return 0, false
+			}
+		}
+		n += len(text) + len(`"",`)
+	}
+	return n, true
+}
+
+func appendList(b []byte, list pcommon.Slice) []byte {
+	b = append(b, '[')
+	for i, v := range list.All() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), v.Str()...), '"')
+	}
+	return append(b, ']')
 }
 
 // cutMark ends a value that was cut.

@@ -74,6 +74,8 @@ type Judge struct {
 	// versionUnknown: the entry holds for some versions only, and the agent's is
 	// not known.
 	versionUnknown bool
+	// chain and context are what rules may read of the chain.
+	chain, context map[string]any
 
 	attr     func(string) (string, bool)
 	counter  func(*policy.Rule, time.Duration) (int64, bool)
@@ -82,7 +84,8 @@ type Judge struct {
 
 // New returns a judge. Without rates every rule with a rate is unknown.
 func New(opts Options, rates Counter) *Judge {
-	j := &Judge{opts: opts, rates: rates}
+	j := &Judge{opts: opts, rates: rates, chain: map[string]any{}}
+	j.context = map[string]any{"chain": j.chain}
 	// Made once, so that an action costs no allocation.
 	j.attr = func(key string) (string, bool) { return j.facts.attr(key) }
 	j.counter = j.count
@@ -182,7 +185,8 @@ func (j *Judge) fill(registry *policy.Registry, f *Facts) {
 	q.Purpose, q.Data = f.Purpose, f.Data
 	q.Delegatee = delegatee(registry, f.Delegatee)
 	if f.ChainID != "" {
-		q.Context = map[string]any{"chain": map[string]any{"id": f.ChainID, "depth": f.ChainDepth}}
+		j.chain["id"], j.chain["depth"] = f.ChainID, f.ChainDepth
+		q.Context = j.context
 	}
 	q.Counter, q.Approval = j.counter, j.approval
 }
