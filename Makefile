@@ -41,7 +41,7 @@ test: build engine build-gateway ## the whole test suite
 	go test -timeout 20m ./...
 
 # Modules of their own, so that whoever takes a component of ours takes none of these.
-oracles: ## against others: Cedar for policy, Alertmanager's own API, Grafana's and Kubernetes' types
+oracles: build build-gateway ## against others: Cedar for policy, Alertmanager's own API, Grafana's and Kubernetes' types
 	@for dir in internal/policy/cedartest exporter/alertmanagerexporter/amtest dashboards/gen test/deploy; do echo "$$dir"; (cd "$$dir" && go test -count=1 ./...) || exit 1; done
 
 anchors: ## checkpoints against a real S3 server, witness and git remote, which are built first (minutes)

@@ -164,8 +164,10 @@ const (
 )
 
 func (b *book) snapshot() []byte {
-	out := appendBudgets(nil, b.budgets, time.Time{})
-	out = appendRecord(out, recordLedger, b.ledger.Snapshot())
+	state := b.ledger.Snapshot()
+	out := make([]byte, 0, len(state)+len(state)/16+len(b.budgets.Data)+4096)
+	out = appendBudgets(out, b.budgets, time.Time{})
+	out = appendRecord(out, recordLedger, state)
 	var body []byte
 	for _, c := range b.open.all() {
 		body = appendCharge(body[:0], c)

@@ -66,7 +66,6 @@ type Ledger struct {
 	actions   memory[struct{}]
 	responses memory[claim]
 	counters  Counters
-	size      int // of the last snapshot
 	seq       uint64
 	now       int64 // the latest end of any span
 	clock     int64 // the latest time that Tick was told

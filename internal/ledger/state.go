@@ -51,7 +51,6 @@ func decodeAccount(b []byte) (*account, keptHalts) {
 // Snapshot returns the whole state in memory. Equal states give equal bytes.
 // Evicted keys are not part of it: they are in storage already.
 func (l *Ledger) Snapshot() []byte {
-	c := codec{b: append(make([]byte, 0, l.size+l.size/8), stateVersion)}
 	accounts := make([]*account, 0, len(l.accounts))
 	for i := range l.rings {
 		l.rings[i].each(func(a *account) { accounts = append(accounts, a) })
@@ -61,8 +60,8 @@ func (l *Ledger) Snapshot() []byte {
 		all.waiting = append(all.waiting, waiting{k, at})
 	}
 	slices.SortFunc(all.waiting, func(a, b waiting) int { return cmpKeys(a.key, "", b.key, "") })
+	c := codec{b: append(make([]byte, 0, all.room()), stateVersion)}
 	l.state(&c, &all)
-	l.size = len(c.b)
 	return c.b
 }
 
@@ -79,6 +78,12 @@ type state struct {
 type waiting struct {
 	key accountKey
 	at  int64
+}
+
+// room is about how long the encoding is, in bytes.
+func (s *state) room() int {
+	const account, action, response = 192, 16 + 9, 16 + 9 + 10 + 4
+	return 4096 + account*(len(s.accounts)+len(s.waiting)) + action*len(s.actions) + response*len(s.responses)
 }
 
 func (l *Ledger) state(c *codec, s *state) {
