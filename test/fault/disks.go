@@ -13,9 +13,11 @@ func disks() []*scenario {
 	// Where the ledger's state is apart from the queue.
 	apart := []string{
 		"extensions::file_storage/state::directory: ${env:FAULT_STATE}/state",
-		"extensions::governance::storage: file_storage/state",
-		"processors::baseline::storage: file_storage/state",
-		"service::extensions: [file_storage, file_storage/state, health_check, governance]",
+		"extensions::checked_storage/state::storage: file_storage/state",
+		"extensions::checked_storage/state::directory: ${env:FAULT_STATE}/state",
+		"extensions::governance::storage: checked_storage/state",
+		"processors::baseline::storage: checked_storage/state",
+		"service::extensions: [file_storage, checked_storage, file_storage/state, checked_storage/state, health_check, governance]",
 	}
 	return []*scenario{
 		{
