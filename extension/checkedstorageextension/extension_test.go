@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -142,15 +143,20 @@ func TestDamagedFiles(t *testing.T) {
 		"whole":                {component.KindExtension, stateOf, garble(0, 0), map[string]string{"a": "1", "b": "2"}, ""},
 		"state":                {component.KindExtension, stateOf, garble(8192, 16384), map[string]string{"a": "", "b": ""}, "set_aside"},
 		"state cut in half":    {component.KindExtension, stateOf, func(raw []byte) []byte { return raw[:6000] }, map[string]string{"a": "", "b": ""}, "set_aside"},
-		"an exporter's, heads": {component.KindExporter, queueOf, garble(0, 8192), map[string]string{"a": "", "b": ""}, "carried_over"},
-		"an exporter's, one":   {component.KindExporter, queueOf, garble(4096, 8192), map[string]string{"a": "1", "b": "2"}, "carried_over"},
+		"a queue":              {component.KindExporter, queueOf, garble(0, 8192), map[string]string{"0": "zero", "1": "one"}, "carried_over"},
+		"a queue, one head":    {component.KindExporter, queueOf, garble(4096, 8192), map[string]string{"0": "zero", "1": "one"}, "carried_over"},
+		"an exporter's alerts": {component.KindExporter, queueOf, garble(0, 8192), map[string]string{"a": "", "b": ""}, "set_aside"},
 		"no database at all":   {component.KindExtension, stateOf, func([]byte) []byte { return []byte("hello") }, map[string]string{"a": "", "b": ""}, "set_aside"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, ctx := t.TempDir(), t.Context()
 			e := run(t, dir, componenttest.NewTelemetry())
 			client := open(t, e, c.kind, c.id, "")
-			require.NoError(t, client.Batch(ctx, storage.SetOperation("a", []byte("1")), storage.SetOperation("b", []byte("2"))))
+			if strings.HasPrefix(name, "a queue") {
+				require.NoError(t, client.Batch(ctx, storage.SetOperation("7", []byte("zero")), storage.SetOperation("8", []byte("one"))))
+			} else {
+				require.NoError(t, client.Batch(ctx, storage.SetOperation("a", []byte("1")), storage.SetOperation("b", []byte("2"))))
+			}
 			require.NoError(t, client.Close(ctx))
 			files, err := databases(dir)
 			require.NoError(t, err)

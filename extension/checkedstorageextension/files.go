@@ -71,17 +71,16 @@ func (e *checked) look(ctx context.Context, path string) error {
 	return e.setAside(ctx, path, f, &report)
 }
 
-// carries tells whose entries each stand for themselves: an exporter's queue, and
-// what else an exporter stores.
+// carries tells whose file may be a queue.
 func carries(path string) bool { return strings.HasPrefix(filepath.Base(path), "exporter_") }
 
 func result(what string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attribute.String("result", what)))
 }
 
-// setAside keeps a damaged file under another name. Where entries stand for
-// themselves they go on. State of other components is one whole: half a ledger is
-// worse than none, which is counted again from the audit store.
+// setAside keeps a damaged file under another name. The batches of a queue each stand
+// for themselves: they go on. Other state is one whole: half a ledger is worse than
+// none, which is counted again from the audit store.
 func (e *checked) setAside(ctx context.Context, path string, f *os.File, report *boltfile.Report) error {
 	log := e.log.With(zap.String("file", path), zap.Int("damages", report.Damages), zap.Strings("first", report.Texts))
 	fresh := ""
@@ -90,7 +89,7 @@ func (e *checked) setAside(ctx context.Context, path string, f *os.File, report 
 		var err error
 		if carried, err = rewrite(f, report, path+".salvage"); err != nil {
 			log.Error("What a damaged file holds could not be carried over.", zap.Error(err))
-		} else {
+		} else if carried.Queue {
 			fresh = path + ".salvage"
 		}
 	}
@@ -107,7 +106,7 @@ func (e *checked) report(ctx context.Context, log *zap.Logger, kept bool, carrie
 	if !kept {
 		e.tel.ExtensionCheckedStorageDamagedFiles.Add(ctx, 1, result("set_aside"))
 		log.Error("A DAMAGED FILE OF THE STORAGE was set aside and begun anew. The governance extension counts again from rebuild::dsn, " +
-			"baselines are learned again; what a queue held IS LOST unless a person recovers it. Delete the file that was kept when nobody wants to look into it.")
+			"baselines are learned again, alerts are sent again; what a queue held IS LOST unless a person recovers it. Delete the file that was kept when nobody wants to look into it.")
 		return
 	}
 	e.tel.ExtensionCheckedStorageDamagedFiles.Add(ctx, 1, result("carried_over"))
@@ -117,7 +116,7 @@ func (e *checked) report(ctx context.Context, log *zap.Logger, kept bool, carrie
 		e.tel.ExtensionCheckedStorageLostEntries.Add(ctx, int64(carried.Missing))
 		log.Error("A DAMAGED FILE OF THE STORAGE was set aside. What could be read of it goes on; the rest IS LOST unless a person recovers it from the file that was kept.",
 			zap.Int("lost_entries", carried.Missing))
-	case carried.Missing < 0 || !carried.Queue:
+	case carried.Missing < 0:
 		log.Error("A DAMAGED FILE OF THE STORAGE was set aside. What could be read of it goes on, some of it perhaps for the second time. " +
 			"Whether that is all is not known; ev_completeness says what was received and not stored.")
 	default:

@@ -196,6 +196,7 @@ func TestSalvage(t *testing.T) {
 		"both meta pages":  {func(raw []byte) { clear(raw[:8192]) }, items},
 		"newer meta page":  {func(raw []byte) { clear(raw[4096*(items%2) : 4096*(items%2)+4096]) }, items},
 		"one data page":    {func(raw []byte) { clear(raw[len(raw)/2/4096*4096:][:4096]) }, items - 4},
+		"cut in half":      {func(raw []byte) { clear(raw[len(raw)/2:]) }, items / 3},
 		"every tenth page": {func(raw []byte) { every(raw, 10) }, items * 7 / 10},
 	} {
 		t.Run(name, func(t *testing.T) {

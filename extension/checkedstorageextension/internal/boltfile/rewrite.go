@@ -17,17 +17,18 @@ const perCommit = 16 << 20
 // Carried is what a new file holds of a damaged one.
 type Carried struct {
 	Entries int
-	// Queue is set where it is a collector's queue. Entries are its items then, and
-	// Missing is how many could not be carried over, -1 where nobody can say.
+	// Queue is set where it is a collector's queue; nothing else is carried over.
+	// Entries are its items, and Missing is how many could not be, -1 where nobody can
+	// say.
 	Queue   bool
 	Missing int
 }
 
-// Rewrite writes a new database to path, with the entries of a damaged one that can
-// be read: of a queue every item, of anything else what the tree leads to.
+// Rewrite writes a new database to path, with the items of a damaged queue that can
+// be read. Of anything else it writes nothing.
 func Rewrite(path string, r io.ReaderAt, report *Report) (c Carried, err error) {
 	entries, meta, c, err := carry(r, report)
-	if err != nil {
+	if err != nil || !c.Queue {
 		return c, err
 	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
@@ -35,10 +36,8 @@ func Rewrite(path string, r io.ReaderAt, report *Report) (c Carried, err error) 
 		return c, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if meta != nil {
-		if err := put(db, QueueKey, meta); err != nil {
-			return c, err
-		}
+	if err := put(db, QueueKey, meta); err != nil {
+		return c, err
 	}
 	for len(entries) > 0 {
 		n, bytes := 0, int64(0)
@@ -60,9 +59,9 @@ func carry(r io.ReaderAt, report *Report) (entries []Pair, meta []byte, c Carrie
 	sealed := false
 	for _, p := range report.Pairs {
 		_, notNumber := strconv.ParseUint(p.Key, 10, 64)
+		c.Queue = c.Queue || p.Key == QueueKey || notNumber == nil // the page with the metadata may be gone
 		switch {
 		case p.Key == QueueKey:
-			c.Queue = true
 			if !p.Reached {
 				continue
 			}
@@ -77,14 +76,7 @@ func carry(r io.ReaderAt, report *Report) (entries []Pair, meta []byte, c Carrie
 		}
 	}
 	if !c.Queue {
-		entries = entries[:0]
-		for _, p := range report.Pairs {
-			if p.Reached {
-				entries = append(entries, p)
-			}
-		}
-		c.Entries = len(entries)
-		return entries, nil, c, nil
+		return nil, nil, c, nil
 	}
 	if old, err = seal.Open(old, sealed); err != nil {
 		old = nil // as if it were not there
