@@ -17,6 +17,9 @@ func damages() []*scenario {
 	return []*scenario{
 		damaged("state-flipped", "bytes of the ledger's state are flipped", "queue/extension_governance_", flip),
 		damaged("state-truncated", "the ledger's state is cut in half", "queue/extension_governance_", truncate),
+		queueDamaged("queue-indices", "both heads of the queue's file are gone, with 100 batches in it", 0, heads),
+		queueDamaged("queue-sectors", "one sector in 150 of the queue's file is gone, with 100 batches in it", counted, sectors),
+		queueDamaged("queue-truncated", "the queue's file is cut in half, with 100 batches in it", uncounted, truncate),
 		damaged("baseline-flipped", "bytes of the stored baselines are flipped", "queue/processor_baseline_", flip),
 		damaged("journal-flipped", "bytes of the audit log's journal are flipped", "integrity/0/log.jsonl", flip),
 		damaged("journal-truncated", "the audit log's snapshot is cut in half", "integrity/0/snapshot.json", truncate),
@@ -110,7 +113,7 @@ func sameWriter(ctx context.Context, r *rig) error {
 		return err
 	}
 	for n := range 20 {
-		to := []string{r.OTLP(), other.OTLP()}[n%2]
+		to := []target{at(r.Stack), at(other)}[n/2%2]
 		a := r.next
 		r.next += 20
 		if err := r.out.send(ctx, to, r.shape.request(a, r.next)); err != nil {

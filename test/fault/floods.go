@@ -79,7 +79,7 @@ func floods(opts options) []*scenario {
 				const some = 5000
 				for from := 0; from < r.shape.spans(); from += some {
 					part := r.shape.part(0, from, min(from+some, r.shape.spans()))
-					if err := r.out.send(ctx, r.OTLP(), part); err != nil {
+					if err := r.out.send(ctx, at(r.Stack), part); err != nil {
 						return err
 					}
 				}

@@ -53,10 +53,16 @@ func (r *rig) judge(ctx context.Context, sc *scenario, res *result) {
 		return
 	}
 	res.tally = t
-	if !t.exact() {
+	switch {
+	case sc.Loss != 0:
+		r.judgeLoss(ctx, sc, res)
+	case !t.exact():
 		res.fault("accepted is not stored and dead-lettered: lost %d, twice %d, stray %d", t.Lost, t.Twice, t.Stray)
 	}
 	res.Refused, res.Unanswered = r.out.refusals()
+	if said := r.out.statuses(); said != "" {
+		res.Notes = append(res.Notes, "refused: "+said)
+	}
 	for _, wrong := range r.out.wrong {
 		res.fault("not as OTLP says: %s", wrong)
 	}
@@ -88,7 +94,7 @@ func (r *rig) judgeLedgers(ctx context.Context, sc *scenario, res *result) {
 	defer func() { _ = conn.Close() }() // only read
 	res.Spend, res.Chains = yes, yes
 	owed := r.owed()
-	if sum, err := summed(ctx, conn); err != nil || (res.Dead == 0 && sum.Cmp(owed) != 0) {
+	if sum, err := summed(ctx, conn); err != nil || (res.Dead == 0 && sc.Loss == 0 && sum.Cmp(owed) != 0) {
 		res.Spend = no
 		res.fault("the store's costs add up to %v, not %s: %v", sum, owed.FloatString(6), err)
 	}

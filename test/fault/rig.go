@@ -81,6 +81,8 @@ func newRig(opts options, sc *scenario) (*rig, error) {
 	return r, err
 }
 
+func at(s *stack.Stack) target { return target{http: s.OTLP(), grpc: s.OTLPGRPC()} }
+
 // close stops everything and takes away what was made.
 func (r *rig) close() {
 	for _, s := range append(r.others, r.Stack) {
@@ -88,6 +90,7 @@ func (r *rig) close() {
 			_ = s.Stop() // a process that a scenario left stopped is killed
 		}
 	}
+	r.out.close()
 	r.unmount()
 	if !r.opts.keep {
 		_ = os.RemoveAll(r.state) // left over at worst
@@ -156,19 +159,19 @@ func memory(pid int, line string) int64 {
 func (r *rig) send(ctx context.Context, n, some, workers int) error {
 	from, to := r.next, r.next+n
 	r.next = to
-	var at atomic.Int64
-	at.Store(int64(from))
+	var next atomic.Int64
+	next.Store(int64(from))
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				a := int(at.Add(int64(some))) - some
+				a := int(next.Add(int64(some))) - some
 				if a >= to {
 					return
 				}
-				if err := r.out.send(ctx, r.OTLP(), r.shape.request(a, min(a+some, to))); err != nil {
+				if err := r.out.send(ctx, at(r.Stack), r.shape.request(a, min(a+some, to))); err != nil {
 					cancel(fmt.Errorf("sending trace %d: %w", a, err))
 				}
 			}
@@ -204,7 +207,7 @@ func (r *rig) load(ctx context.Context, perSecond int, stop <-chan struct{}) (wa
 			r.next += some
 			wg.Go(func() {
 				defer func() { <-slots }()
-				if err := r.out.send(ctx, r.OTLP(), r.shape.request(a, a+some)); err != nil {
+				if err := r.out.send(ctx, at(r.Stack), r.shape.request(a, a+some)); err != nil {
 					mu.Lock()
 					defer mu.Unlock()
 					if first == nil {

@@ -24,10 +24,23 @@ type scenario struct {
 	Explained []string
 	// NoChains says why chains are not compared; NoRecount leaves out the recount
 	// from the store.
-	NoChains  string
+	NoChains string
+	// Loss is what may be lost: what the fault destroyed and nothing else has. Nothing,
+	// the zero, is what every other fault may destroy.
+	Loss      loss
 	NoRecount bool
 	Run       func(ctx context.Context, r *rig) error
 }
+
+// loss is what the collector says that it lost.
+type loss int
+
+const (
+	// counted is as many batches as its metrics count, each of perRequest spans.
+	counted loss = iota + 1
+	// uncounted is said to be unknown.
+	uncounted
+)
 
 // defaultPeak is the memory limiter's own limit, which stops taking spans there,
 // and as much again as the collector needs to come down from it.

@@ -6,34 +6,42 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 )
 
 // sender sends as an agent's SDK does: what is refused and may be retried is
-// retried until it is accepted, with the same bytes. It is safe for concurrent use.
+// retried until it is accepted, with the same bytes. Requests go over HTTP and over
+// gRPC in turn. It is safe for concurrent use.
 type sender struct {
 	client *http.Client
 	pause  time.Duration // the longest between two attempts
+	turn   atomic.Int64
 
 	mu       sync.Mutex
-	accepted map[uint64]struct{} // span numbers
-	calls    int                 // model calls among them
-	refused  map[int]int         // answers by status; 0 is no answer at all
-	wrong    []string            // answers that OTLP does not allow
+	accepted map[uint64]struct{}         // span numbers
+	calls    int                         // model calls among them
+	grpc     map[string]*grpc.ClientConn // by address
+	refused  map[string]int              // answers by status; "" is no answer at all
+	wrong    []string                    // answers that OTLP does not allow
 }
 
 func newSender() *sender {
 	return &sender{
 		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
-		pause:  500 * time.Millisecond, accepted: map[uint64]struct{}{}, refused: map[int]int{},
+		pause:  500 * time.Millisecond, accepted: map[uint64]struct{}{}, refused: map[string]int{}, grpc: map[string]*grpc.ClientConn{},
 	}
 }
 
@@ -46,15 +54,30 @@ var retryable = map[int]bool{
 // errForGood is an answer that must not be retried.
 var errForGood = errors.New("refused for good")
 
+// target is where a collector takes OTLP.
+type target struct{ http, grpc string }
+
+// most is the largest request that the collector takes over gRPC by default.
+const most = 4 << 20
+
 // send returns nil once td is accepted.
-func (s *sender) send(ctx context.Context, endpoint string, td ptrace.Traces) error {
-	body, err := ptraceotlp.NewExportRequestFromTraces(td).MarshalProto()
+func (s *sender) send(ctx context.Context, to target, td ptrace.Traces) error {
+	req := ptraceotlp.NewExportRequestFromTraces(td)
+	body, err := req.MarshalProto()
 	if err != nil {
 		return err
 	}
+	try := func() (time.Duration, error) { return s.try(ctx, to.http, body) }
+	if s.turn.Add(1)%2 == 0 && len(body) < most {
+		conn, err := s.dial(to.grpc)
+		if err != nil {
+			return err
+		}
+		try = func() (time.Duration, error) { return s.tryGRPC(ctx, conn, req) }
+	}
 	pause := 20 * time.Millisecond
 	for {
-		wait, err := s.try(ctx, endpoint, body)
+		wait, err := try()
 		if err == nil {
 			s.accept(td)
 			return nil
@@ -79,13 +102,13 @@ func (s *sender) try(ctx context.Context, endpoint string, body []byte) (wait ti
 	req.Header.Set("Content-Type", protobuf)
 	resp, err := s.client.Do(req)
 	if err != nil {
-		s.note(0, "")
+		s.note("", "")
 		return 0, err
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.note(0, "")
+		s.note("", "")
 		return 0, err
 	}
 	if resp.StatusCode == http.StatusOK {
@@ -95,7 +118,7 @@ func (s *sender) try(ctx context.Context, endpoint string, body []byte) (wait ti
 		}
 		return 0, nil
 	}
-	s.note(resp.StatusCode, judgeRefusal(resp, raw))
+	s.note(strconv.Itoa(resp.StatusCode), judgeRefusal(resp, raw))
 	err = fmt.Errorf("%s: %q", resp.Status, raw)
 	if !retryable[resp.StatusCode] {
 		err = fmt.Errorf("%w: %w", errForGood, err)
@@ -118,7 +141,7 @@ func judgeRefusal(resp *http.Response, body []byte) string {
 	return ""
 }
 
-func (s *sender) note(status int, wrong string) {
+func (s *sender) note(status, wrong string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused[status]++
@@ -146,13 +169,26 @@ func (s *sender) accept(td ptrace.Traces) {
 	}
 }
 
+// statuses says how often each refusal was given.
+func (s *sender) statuses() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, status := range slices.Sorted(maps.Keys(s.refused)) {
+		if status != "" {
+			out = append(out, fmt.Sprintf("%s %d times", status, s.refused[status]))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
 // refusals is how many answers were no acceptance, and how many requests got no
 // answer.
 func (s *sender) refusals() (answered, unanswered int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for status, n := range s.refused {
-		if status == 0 {
+		if status == "" {
 			unanswered += n
 		} else {
 			answered += n
