@@ -31,7 +31,7 @@ func main() {
 	sessions := flag.String("sessions", "1000,10000,100000,1000000", "open sessions")
 	agents := flag.String("agents", "10,100,1000,10000", "agents, each with an entry in the registry")
 	rules := flag.String("rules", "10,100,1000,10000", "rules of the entry that judges")
-	spans := flag.Int("spans", 40_000, "spans that are measured at each point")
+	spans := flag.Int("spans", 200_000, "spans that are measured at each point")
 	one := flag.String("point", "", "measure this one only, and print it as JSON")
 	flag.Parse()
 	if err := run(*one, *spans, map[string]string{"sessions": *sessions, "agents": *agents, "rules": *rules}); err != nil {
