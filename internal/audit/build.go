@@ -99,10 +99,9 @@ func (e *Encoder) fromAttributes(r *Row, it *genai.Item) {
 	m := it.Span.Attributes()
 	schema := it.SchemaURL
 	e.attrs, e.refs = e.attrs[:0], e.refs[:0]
-	i := -1
+	e.classes.Begin(m.Len())
 	for k, v := range m.All() {
-		i++
-		c := e.classAt(i, k)
+		c := e.classes.Next(k)
 		switch {
 		case c.holds(v):
 			if e.content.Enabled {

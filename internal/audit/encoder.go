@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanwarden/spanwarden/internal/genai"
+	"github.com/spanwarden/spanwarden/internal/vocabulary"
 )
 
 // Stats say what an encoding did.
@@ -41,8 +42,7 @@ type Encoder struct {
 	resourceCut  uint32
 	refs         []Attr
 	evidence     evidence
-	classes      map[string]class
-	order        []keyClass // of the span before: emitters repeat themselves
+	classes      *vocabulary.Memo[class]
 	stats        Stats
 }
 
@@ -51,7 +51,7 @@ func NewEncoder(limits Limits, content Content) *Encoder {
 	return &Encoder{
 		scribe: scribe{limits: limits.withDefaults()}, content: content,
 		actions: newActions(), attributions: newAttributions(), contents: newContents(), records: newRecords(),
-		classes: map[string]class{},
+		classes: vocabulary.New(classify),
 	}
 }
 

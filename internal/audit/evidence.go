@@ -47,8 +47,9 @@ func (e *Encoder) linkAttrs(r *Row, link ptrace.SpanLink) []Attr {
 		return nil
 	}
 	kv := make([]Attr, 0, link.Attributes().Len())
+	e.classes.Begin(link.Attributes().Len())
 	for k, v := range link.Attributes().All() {
-		if !e.classOf(k).holds(v) {
+		if !e.classes.Next(k).holds(v) {
 			kv = append(kv, Attr{Key: k, Value: e.cut(&r.Truncated, e.textOf(v))})
 		}
 	}

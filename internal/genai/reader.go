@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/spanwarden/spanwarden/internal/attr"
+	"github.com/spanwarden/spanwarden/internal/vocabulary"
 )
 
 const (
@@ -37,6 +38,8 @@ type reader struct {
 	badCanon  bool // the same for a spanwarden.* count
 	stated    stated
 	own       bool // any spanwarden.* attribute is there
+
+	meanings *vocabulary.Memo[meaning]
 }
 
 func (r *reader) reset() {
@@ -46,29 +49,44 @@ func (r *reader) reset() {
 	r.own = false
 }
 
+// meaning is what the name of an attribute says.
+type meaning struct {
+	key
+	own bool // it is one of spanwarden.*
+}
+
+// meaningOf gives a name that is not read the mark of its namespace, and no kind.
+func meaningOf(name string) meaning {
+	k, ok := keys[name]
+	if !ok {
+		k.mark = unknownMark(name)
+	}
+	return meaning{k, len(name) > len(attr.Prefix) && strings.HasPrefix(name, attr.Prefix)}
+}
+
 // scan reads every attribute once.
 func (r *reader) scan(m pcommon.Map) {
 	r.reset()
+	if r.meanings == nil {
+		r.meanings = vocabulary.New(meaningOf)
+	}
+	r.meanings.Begin(m.Len())
 	for name, v := range m.All() {
-		k, ok := keys[name]
-		if len(name) > len(attr.Prefix) && name[0] == 's' && name[:len(attr.Prefix)] == attr.Prefix {
-			r.own = true
-		}
-		if !ok {
-			r.marks |= unknownMark(name)
-			continue
-		}
+		k := r.meanings.Next(name)
+		r.own = r.own || k.own
 		switch k.kind {
 		case isText:
-			r.text(k, v)
+			r.text(k.key, v)
 		case isCount:
-			r.count(k, v)
+			r.count(k.key, v)
 		case isBody:
-			r.body(k, v)
+			r.body(k.key, v)
 		case isCost:
-			r.costOf(k, v)
+			r.costOf(k.key, v)
 		case isFlag:
-			r.flag(k, v)
+			r.flag(k.key, v)
+		default:
+			r.marks |= k.mark
 		}
 	}
 }
