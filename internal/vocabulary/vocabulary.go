@@ -57,7 +57,7 @@ func (m *Memo[V]) Next(name string) *V {
 	if at < len(order) {
 		order[at] = e
 	} else if at == len(order) && at < maxOrder {
-		*m.order = append(order, e)
+		*m.order = append(*m.order, e)
 	}
 	return &e.value
 }
