@@ -40,6 +40,9 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 			continue
 		}
 		if sum, ok := done[step.Version]; ok {
+			if sum == step.formerly {
+				sum = step.Checksum
+			}
 			if sum != step.Checksum && !step.current {
 				err := fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
 				return applied, errors.Join(err, record(ctx, conn, &opts, ran))

@@ -40,3 +40,23 @@ func TestTTLOfAnEarlierVersion(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, done)
 }
+
+// A store whose table was laid out by an earlier text is left as it is; one that was
+// made by a text which nobody knows is refused.
+func TestAnEarlierText(t *testing.T) {
+	conn, _ := open(t, storetest.Start(t).Database(t))
+	var database string
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT currentDatabase()").Scan(&database))
+	opts := audit.Options{Database: database}
+	made := func(checksum string) {
+		require.NoError(t, conn.Exec(t.Context(), "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (5, 'x', ?, now() + 1)", checksum))
+	}
+	made("f76802adc9d4de2248d8d4af986e465348e12bb06b5c37573a1b201791f8466d")
+	done, err := audit.Migrate(t.Context(), conn, opts)
+	require.NoError(t, err)
+	assert.Empty(t, done)
+	require.NoError(t, conn.Exec(t.Context(), "TRUNCATE TABLE schema_migrations"))
+	made("of nobody")
+	_, err = audit.Migrate(t.Context(), conn, opts)
+	require.ErrorIs(t, err, audit.ErrChangedMigration)
+}

@@ -94,6 +94,7 @@ type Step struct {
 	SQL      string
 	Checksum string // of the template, so that options do not change it
 	creates  string // the table or view, "" where the step makes none
+	formerly string // checksum of an earlier text; what that made serves as well
 	current  bool   // follows its text: another one replaces what the store has
 	kept     string // the column that its rows' age is told by, "" where they stay for ever
 }
@@ -175,6 +176,10 @@ func (o *Options) questions() ([]Step, error) {
 // creation finds what a step makes.
 var creation = regexp.MustCompile(`(?m)^CREATE (?:OR REPLACE )?(?:TABLE|(?:MATERIALIZED )?VIEW) (?:IF NOT EXISTS )?\{db\}\.([a-z_]+)`)
 
+// earlier finds the checksum of an earlier text: a store that has its table is left
+// as it is, since only a new table can be laid out in another way.
+var earlier = regexp.MustCompile(`(?m)^-- formerly ([0-9a-f]{64})\b`)
+
 // readStep reads "0003_actions.sql": the number is the version, the first line
 // a comment that names the step.
 func readStep(file string, o *Options) (Step, error) {
@@ -196,12 +201,17 @@ func readStep(file string, o *Options) (Step, error) {
 	if m := creation.FindStringSubmatch(body); m != nil {
 		creates = m[1]
 	}
+	formerly := ""
+	if m := earlier.FindStringSubmatch(body); m != nil {
+		formerly = m[1]
+	}
 	age := ""
 	if m := kept.FindStringSubmatch(body); m != nil {
 		age = m[1]
 	}
 	return Step{
 		creates:  creates,
+		formerly: formerly,
 		kept:     age,
 		Version:  uint32(version),
 		Name:     o.render(strings.TrimPrefix(name, "-- ")),

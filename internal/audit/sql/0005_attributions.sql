@@ -1,4 +1,5 @@
 -- creating table attributions
+-- formerly f76802adc9d4de2248d8d4af986e465348e12bb06b5c37573a1b201791f8466d: sorted by action
 CREATE TABLE IF NOT EXISTS {db}.attributions{on_cluster}
 (
     action_id       FixedString(16) CODEC(ZSTD(1)),
@@ -25,7 +26,8 @@ CREATE TABLE IF NOT EXISTS {db}.attributions{on_cluster}
 )
 ENGINE = {replicated}MergeTree
 PARTITION BY toYYYYMM(settled_ts)
-ORDER BY (action_id, observed_at)
+-- what was learned of a trace says the same of each of its actions
+ORDER BY (toStartOfHour(observed_at), trace_id, action_id, observed_at)
 {ttl settled_ts}
 SETTINGS ttl_only_drop_parts = 1,
     non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
