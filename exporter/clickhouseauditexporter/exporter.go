@@ -317,6 +317,9 @@ func (e *auditExporter) putAside(ctx context.Context, b batch, reason string, ca
 	if err := e.dead.write(time.Now(), reason, cause, b); err != nil {
 		return fmt.Errorf("%w; and %w", cause, err) // retryable: better late than lost
 	}
+	if err := e.ledger.void(reason, b); err != nil {
+		e.set.Logger.Warn("That a batch went to the dead-letter file is not in the ledger; the next heartbeat counts it.", zap.Error(err))
+	}
 	e.tel.ExporterClickhouseAuditDeadLetters.Add(ctx, int64(b.items()), metric.WithAttributes(attribute.String("reason", reason)))
 	e.set.Logger.Error("The store does not take this. It was written to the dead-letter file.",
 		zap.Int("items", b.items()), zap.String("reason", reason), zap.Error(cause))

@@ -233,6 +233,16 @@ func (l *ledger) writer() audit.Writer {
 	return l.journal.Writer()
 }
 
+// void seals that a batch went to the dead-letter file. Why in words stays there: the
+// store's errors quote what they refuse.
+func (l *ledger) void(reason string, b batch) error {
+	if !l.cfg.Integrity.Enabled {
+		return nil
+	}
+	detail := map[string]string{"reason": reason, "dead_letter": b.deadFile(), "items": strconv.Itoa(b.items())}
+	return l.journal.Append(tlog.Void, detail, time.Now())
+}
+
 // againError means that a batch has to be encoded as of another time.
 type againError struct{ at int64 }
 

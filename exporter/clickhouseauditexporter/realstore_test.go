@@ -210,6 +210,8 @@ func TestRealStore(t *testing.T) {
 		assert.Equal(t, "resolved 1 87", r.ask("SELECT concat(state, ' ', toString(fired), ' ', toString(observed_value)) FROM {db}.findings"))
 		dead, _ := deadLetters(t, r.cfg.DeadLetter.Directory)
 		assert.Equal(t, map[string][]string{deadLogs: {"not_a_finding 1"}}, dead)
+		assert.Equal(t, "not_a_finding logs.jsonl 1",
+			r.ask("SELECT concat(detail['reason'], ' ', detail['dead_letter'], ' ', detail['items']) FROM {db}.ledger_batches WHERE entry_kind = 'void'"))
 
 		td := calls(0, 1)
 		settled := finding.SettleSpans(td, pcommon.NewResource())

@@ -38,7 +38,7 @@ const (
 	// Stop means that the writer ended in order, and says what a heartbeat says.
 	Stop = "stop"
 	// Void means that something was taken and never will be in the store: reason,
-	// [error], [dead_letter] (the file that has it). Counters.Refused says how much.
+	// [dead_letter] (the file that has it), [items] (spans or log records).
 	// Reason not_stored is of a batch that was begun and never came to the store: table,
 	// rows, digest; what was in it was delivered again as another, or given up.
 	Void = "void"
