@@ -91,6 +91,29 @@ func TestLife(t *testing.T) {
 	assert.Zero(t, open+kept+spans)
 }
 
+// A clock that was a year ahead and is set right holds up no chain.
+func TestClockSetBack(t *testing.T) {
+	const year = 365 * 24 * 3600 * sec
+	e := chain.New(chain.Options{Settle: time.Minute, Retain: time.Minute}, openWorld())
+	settled := func(now int64) (n int) {
+		for _, ev := range e.Flush(now) {
+			if ev.Type == chain.ChainSettled {
+				n++
+			}
+		}
+		return n
+	}
+	now := 30 * sec
+	for i := range byte(3) {
+		e.Add(now+year, agentSpan(refOf(1+i, 1), "a"))
+	}
+	assert.Zero(t, settled(now+year))
+	e.Add(now, agentSpan(refOf(9, 1), "b"))
+	assert.Zero(t, settled(now), "idle from now on")
+	assert.Equal(t, 4, settled(now+60*sec))
+	assert.Zero(t, settled(now+180*sec))
+}
+
 // A new root gives a settled chain another id: the old record is superseded and
 // its findings end.
 func TestSuperseded(t *testing.T) {

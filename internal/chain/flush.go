@@ -32,6 +32,7 @@ func (e *Engine) Flush(now int64) []Event {
 		}
 	}
 	e.dirty = later
+	e.clockBack(now)
 	for g := e.open.head; g != nil && now-g.active >= int64(e.opts.Settle); g = e.open.head {
 		if g.ready != nil && !g.dirty {
 			e.settleReady(now, g)
@@ -47,6 +48,22 @@ func (e *Engine) Flush(now int64) []Event {
 	out := e.pending
 	e.pending = make([]Event, 0, len(out))
 	return out
+}
+
+// clockBack takes times that lie ahead for now. The clock was ahead and was set
+// right: the chain at the head of a queue would hold up all others until that time
+// has come.
+func (e *Engine) clockBack(now int64) {
+	if g := e.open.head; g != nil && g.active-now > int64(e.opts.Settle) {
+		for ; g != nil; g = g.next {
+			g.active, g.opened = min(g.active, now), min(g.opened, now)
+		}
+	}
+	if g := e.kept.head; g != nil && g.settledAt-now > int64(e.opts.Retain) {
+		for ; g != nil; g = g.next {
+			g.settledAt = min(g.settledAt, now)
+		}
+	}
 }
 
 // judged judges a group and tells what is new.
@@ -89,7 +106,7 @@ func (g *group) tooSoon(now int64) bool {
 	for _, t := range g.traces {
 		spans += len(t.nodes)
 	}
-	return spans > largeGroup && g.judgedAt != 0 && now-g.judgedAt < int64(spans)*pauseEachSpan
+	return spans > largeGroup && g.judgedAt != 0 && now >= g.judgedAt && now-g.judgedAt < int64(spans)*pauseEachSpan
 }
 
 // maxJudged bounds how many chains one Flush judges before they settle: a new
