@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -46,14 +47,17 @@ func floods(opts options) []*scenario {
 		},
 		{
 			Name:     "million-agents",
-			About:    "-agents distinct agents, each with a trace of its own",
-			Shape:    shape{Agents: opts.agents, Calls: 1},
+			About:    "-agents distinct agents, each with a trace, a session and a model call of its own",
+			Shape:    shape{Agents: opts.agents, Alone: true},
 			NoChains: "more than the engine keeps open at once: it settles the oldest early",
 			Run: func(ctx context.Context, r *rig) error {
 				if err := r.start(ctx, r.Start); err != nil {
 					return err
 				}
-				return r.send(ctx, opts.agents, 500, 4)
+				if err := r.send(ctx, opts.agents, 1000, 4); err != nil {
+					return err
+				}
+				return r.allAgents(ctx, opts.agents)
 			},
 		},
 		{
@@ -98,6 +102,26 @@ func floods(opts options) []*scenario {
 			},
 		},
 	}
+}
+
+// allAgents asks the store whether it has each of them by name.
+func (r *rig) allAgents(ctx context.Context, want int) error {
+	if _, err := r.settle(ctx); err != nil {
+		return err
+	}
+	conn, err := r.conn()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // only read
+	var got uint64
+	if err := conn.QueryRow(ctx, "SELECT uniqExact(agent_name) FROM "+ours).Scan(&got); err != nil {
+		return err
+	}
+	if got != uint64(want) {
+		return fmt.Errorf("the store has %d agents of %d", got, want)
+	}
+	return nil
 }
 
 // poison gives the store a rule that some rows break, as a hand on the schema may.

@@ -127,7 +127,8 @@ func (r *rig) recount(ctx context.Context, res *result) {
 		res.fault("recounting: %v", err)
 		return
 	}
-	if ok, got := r.chargedEventually(ctx, r.owed(), 2*time.Minute); !ok {
+	patience := 2*time.Minute + time.Duration(res.Accepted)*time.Millisecond/2
+	if ok, got := r.chargedEventually(ctx, r.owed(), patience); !ok {
 		res.Spend = no
 		res.fault("counted again from the store the ledger says %.6f, not %s", got, r.owed().FloatString(6))
 	}

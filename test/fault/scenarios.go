@@ -9,7 +9,7 @@ import (
 
 // scenarios are all faults, in the order of the table.
 func scenarios(opts options) []*scenario {
-	return slices.Concat(outages(opts), disks(), damages(), floods(opts))
+	return slices.Concat(outages(opts), disks(), damages(), clocks(), floods(opts))
 }
 
 // outages are processes that die, hang or starve.

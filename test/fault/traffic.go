@@ -16,6 +16,7 @@ import (
 type shape struct {
 	Agents int           // distinct leading agents; 0 means 1
 	Calls  int           // model calls in each trace, below a million; 0 means 2
+	Alone  bool          // a trace is one model call of the leading agent
 	Pad    int           // bytes of an attribute on each model call
 	Shift  time.Duration // added to every time: a sender's clock that is off
 	Began  time.Time     // of trace 0
@@ -38,7 +39,12 @@ func (s *shape) calls() int {
 }
 
 // spans is how many spans a trace has: two agents, model calls, one tool call.
-func (s *shape) spans() int { return s.calls() + 3 }
+func (s *shape) spans() int {
+	if s.Alone {
+		return 1
+	}
+	return s.calls() + 3
+}
 
 func spanID(n, i int) (id pcommon.SpanID) {
 	binary.BigEndian.PutUint64(id[:], spanNumber(n, i))
@@ -87,13 +93,16 @@ func (s *shape) trace(n, from, to int, spans ptrace.SpanSlice) {
 		a.PutStr("spanwarden.project.id", project)
 		a.PutStr("gen_ai.conversation.id", fmt.Sprintf("s-%d", n))
 		start := at.Add(time.Duration(i) * time.Microsecond)
-		switch last := s.spans() - 1; i {
-		case 0:
+		switch last := s.spans() - 1; {
+		case s.Alone:
 			agent(span, fmt.Sprintf("lead-%d", n%max(1, s.Agents)))
-		case 1:
+			s.call(span)
+		case i == 0:
+			agent(span, fmt.Sprintf("lead-%d", n%max(1, s.Agents)))
+		case i == 1:
 			span.SetParentSpanID(spanID(n, 0))
 			agent(span, "worker")
-		case last:
+		case i == last:
 			span.SetParentSpanID(spanID(n, 1))
 			span.SetName("execute_tool look_up")
 			a.PutStr("gen_ai.operation.name", "execute_tool")
