@@ -102,7 +102,9 @@ func flatten(values map[string]string, path, name string, v any) error {
 	return nil
 }
 
+// join makes paths that JSON can hold as they are.
 func join(path, key string) string {
+	key = strings.ToValidUTF8(key, "\uFFFD")
 	if path == "" {
 		return key
 	}

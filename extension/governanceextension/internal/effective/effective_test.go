@@ -1,7 +1,6 @@
 package effective
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -70,8 +69,6 @@ func FuzzSecrets(f *testing.F) {
 		assert.Equal(t, c.Digest, again.Digest)
 		read, err := Parse(c.Text)
 		require.NoError(t, err)
-		if strings.ToValidUTF8(name+value, "") == name+value {
-			assert.Empty(t, Diff(c, read))
-		}
+		assert.Empty(t, Diff(c, read))
 	})
 }
