@@ -18,6 +18,7 @@ const (
 	codeNotImplemented       = 48
 	codeTimeoutExceeded      = 159
 	codeQueryTooLarge        = 229
+	codeNotEnoughSpace       = 243
 	codeAuthenticationFailed = 516
 	codeCannotDecompress     = 271
 	codeTooManyBytes         = 307
@@ -27,6 +28,7 @@ var codeNames = map[int]string{
 	codeBadArguments: "BAD_ARGUMENTS", codeNotImplemented: "NOT_IMPLEMENTED", codeQueryTooLarge: "QUERY_IS_TOO_LARGE",
 	codeAuthenticationFailed: "AUTHENTICATION_FAILED", codeCannotDecompress: "CANNOT_DECOMPRESS",
 	codeTooManyBytes: "TOO_MANY_BYTES", codeTimeoutExceeded: "TIMEOUT_EXCEEDED",
+	codeNotEnoughSpace: "NOT_ENOUGH_SPACE",
 }
 
 // exception is an error in ClickHouse's form, which its clients parse.

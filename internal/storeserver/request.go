@@ -136,6 +136,9 @@ func (s *Server) statement(c *call, values url.Values, body io.Reader, r *http.R
 	if st.waitsForDrop {
 		return exception(codeNotImplemented, "DROP ... SYNC never returns in the embedded engine; leave SYNC out")
 	}
+	if err := s.roomFor(st.verb, sql); err != nil {
+		return err
+	}
 	c.query.KeepsState = st.stateful
 	c.query.Format = first(st.format, values.Get("default_format"), r.Header.Get("X-ClickHouse-Format"), "TabSeparated")
 	if st.insertEnd < 0 {

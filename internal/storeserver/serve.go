@@ -64,7 +64,10 @@ func Serve(ctx context.Context, opts ServeOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeEngine(ctx, engine)) }()
-	handler := New(engine, Options{Database: opts.Database, User: opts.User, Password: opts.Password, Incoming: incoming})
+	handler := New(engine, Options{
+		Database: opts.Database, User: opts.User, Password: opts.Password, Incoming: incoming,
+		Free: func() (uint64, error) { return freeBytes(path) },
+	})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	if opts.Ready != nil {
 		opts.Ready(listener.Addr().String(), version)

@@ -31,6 +31,8 @@ type Options struct {
 	// MaxQueryBytes and MaxInsertBytes bound one request's statement and rows,
 	// after decompression. 0 means 16 MiB and 1 GiB.
 	MaxQueryBytes, MaxInsertBytes int64
+	// Free says how many bytes of the store's disk are free; nil where nobody knows.
+	Free func() (uint64, error)
 }
 
 // Server answers ClickHouse's HTTP interface. Safe for concurrent use.

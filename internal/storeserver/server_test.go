@@ -139,6 +139,27 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// On a full disk nothing changes a definition, and everything else goes on.
+func TestRoom(t *testing.T) {
+	full := Options{Free: func() (uint64, error) { return room - 1, nil }}
+	for sql, want := range map[string]int{
+		"ALTER TABLE t ADD COLUMN c String":                 500,
+		" /* why */ create TABLE t (c String) ENGINE = Log": 500,
+		"RENAME TABLE a TO b":                               500,
+		"ALTER TABLE t DROP PARTITION 202601":               200,
+		"DROP TABLE t":                                      200,
+		"SELECT 1":                                          200,
+		"INSERT INTO t VALUES (1)":                          200,
+	} {
+		resp := ask(t, &engine{}, full, "POST", "/", sql, nil)
+		assert.Equal(t, want, resp.StatusCode, sql)
+		if want != 200 {
+			assert.Equal(t, "243", resp.Header.Get("X-ClickHouse-Exception-Code"), sql)
+			assert.Equal(t, 200, ask(t, &engine{}, Options{Free: func() (uint64, error) { return room, nil }}, "POST", "/", sql, nil).StatusCode, sql)
+		}
+	}
+}
+
 func TestAuthentication(t *testing.T) {
 	opts := Options{User: "u", Password: "p"}
 	basic := func(user, password string) http.Header {
