@@ -70,6 +70,28 @@ func disks() []*scenario {
 				return r.under(ctx, 200, func() error { return r.full(ctx, "store", mib/4, 8*time.Second) })
 			},
 		},
+		{
+			Name:   "store-disk-new",
+			About:  "no room in a store that has no tables yet",
+			Mounts: map[string]int64{"store": 256 * mib},
+			Run: func(ctx context.Context, r *rig) error {
+				if err := r.start(ctx, r.StartStore); err != nil {
+					return err
+				}
+				if err := r.fill("store", mib/4); err != nil {
+					return err
+				}
+				if err := r.start(ctx, r.StartCollector); err != nil {
+					return err
+				}
+				return r.under(ctx, 200, func() error {
+					if err := pause(ctx, 5*time.Second); err != nil {
+						return err
+					}
+					return r.empty("store")
+				})
+			},
+		},
 	}
 }
 

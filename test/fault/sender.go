@@ -57,8 +57,8 @@ var errForGood = errors.New("refused for good")
 // target is where a collector takes OTLP.
 type target struct{ http, grpc string }
 
-// most is the largest request that the collector takes over gRPC by default.
-const most = 4 << 20
+// most is the largest request that the collector takes, over HTTP and over gRPC.
+const most = 20 << 20
 
 // send returns nil once td is accepted.
 func (s *sender) send(ctx context.Context, to target, td ptrace.Traces) error {
