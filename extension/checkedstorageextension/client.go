@@ -161,7 +161,7 @@ func (c *client) damaged(ctx context.Context, key string, raw []byte) error {
 		log = log.With(zap.String("kept_as", file))
 	}
 	if c.lenient {
-		log.Error("A DAMAGED ENTRY: what was stored is not what was written. It IS LOST: if it is a batch of the queue, its spans are not in the audit store, and ev_completeness counts them as unaccounted.")
+		log.Error("A DAMAGED ENTRY: what was stored is not what was written. It IS LOST: if it is a batch of the queue, its spans are not in the audit store.")
 		return nil
 	}
 	log.Error("A DAMAGED VALUE: what was stored is not what was written.")

@@ -118,7 +118,7 @@ func (e *checked) report(ctx context.Context, log *zap.Logger, kept bool, carrie
 			zap.Int("lost_entries", carried.Missing))
 	case carried.Missing < 0:
 		log.Error("A DAMAGED FILE OF THE STORAGE was set aside. What could be read of it goes on, some of it perhaps for the second time. " +
-			"Whether that is all is not known; ev_completeness says what was received and not stored.")
+			"Whether that is all is not known; compare with the file that was kept.")
 	default:
 		log.Error("A DAMAGED FILE OF THE STORAGE was set aside. Every entry that its queue names could be read, and goes on.")
 	}
