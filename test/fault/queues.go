@@ -98,8 +98,9 @@ func (r *rig) judgeLoss(ctx context.Context, sc *scenario, res *result) {
 	switch {
 	case res.Twice > 0 || res.Stray > 0:
 		res.fault("twice %d, stray %d", res.Twice, res.Stray)
-	case sc.Loss == counted && res.Lost != (values+entries)*perRequest:
-		res.fault("lost %d spans, the collector counts %d batches of %d", res.Lost, values+entries, perRequest)
+	case sc.Loss == counted && res.Lost > (values+entries)*perRequest:
+		// Fewer may be: the queue also holds what the delegation processor judges later.
+		res.fault("lost %d spans, the collector counts %d batches of at most %d", res.Lost, values+entries, perRequest)
 	case res.Lost > 0 && files+values == 0:
 		res.fault("lost %d spans without a word", res.Lost)
 	}

@@ -37,7 +37,7 @@ type scenario struct {
 type loss int
 
 const (
-	// counted is as many batches as its metrics count, each of perRequest spans.
+	// counted is at most as many batches as its metrics count, each of perRequest spans.
 	counted loss = iota + 1
 	// uncounted is said to be unknown.
 	uncounted
