@@ -310,6 +310,10 @@ func (d *reader) walk(p page) error {
 // elements visits the elements of a page. bbolt writes them and what they point to
 // one after the other, so that where each begins is known beforehand.
 func (d *reader) elements(p *page) error {
+	if fit := (p.span - pageHead) / elementSize; int64(p.count) > fit {
+		d.damage("page %d: %d elements where %d fit", p.id, p.count, fit)
+		p.count = int(fit)
+	}
 	expected, last := pageHead+elementSize*int64(p.count), p.lo
 	var next element
 	for i := range p.count {
