@@ -163,13 +163,14 @@ func FuzzParseArgs(f *testing.F) {
 			}
 			return
 		}
-		if err != nil {
+		if !json.Valid(text) {
 			t.Fatalf("%q is known, but %v", raw, err)
 		}
 		got, ok := a.v.native()
 		if !ok {
-			return // a number beyond float64
+			return // a number beyond float64, which encoding/json does not take either
 		}
+		assert.NoError(t, err)
 		assert.Equal(t, want, got)
 	})
 }
