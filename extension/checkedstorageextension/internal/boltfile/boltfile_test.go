@@ -62,13 +62,13 @@ func (e entry) value() []byte {
 }
 
 // build writes a database, a commit for each group of entries.
-func build(t *testing.T, commits [][]entry) []byte {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "db")
+func build(tb testing.TB, commits [][]entry) []byte {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	for _, commit := range commits {
-		require.NoError(t, db.Update(func(tx *bbolt.Tx) error {
+		require.NoError(tb, db.Update(func(tx *bbolt.Tx) error {
 			b, err := tx.CreateBucketIfNotExists([]byte(Bucket))
 			for _, e := range commit {
 				if err == nil && e.size < 0 {
@@ -80,9 +80,9 @@ func build(t *testing.T, commits [][]entry) []byte {
 			return err
 		}))
 	}
-	require.NoError(t, db.Close())
+	require.NoError(tb, db.Close())
 	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return raw
 }
 
