@@ -43,7 +43,7 @@ func damaged(name, about, file string, spoil func([]byte) []byte) *scenario {
 			if err := r.send(ctx, 500, 20, 4); err != nil {
 				return err
 			}
-			if _, err := r.settle(ctx); err != nil {
+			if err := r.judged(ctx); err != nil {
 				return err
 			}
 			r.kill()
@@ -56,6 +56,23 @@ func damaged(name, about, file string, spoil func([]byte) []byte) *scenario {
 			return r.send(ctx, 500, 20, 4)
 		},
 	}
+}
+
+// judged waits until everything that was sent is stored and its chains are settled:
+// chains that are open are in the state alone, and lost with it.
+func (r *rig) judged(ctx context.Context) error {
+	if _, err := r.settle(ctx); err != nil {
+		return err
+	}
+	conn, err := r.conn()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // only read
+	if ok, differ := r.chainsEventually(ctx, conn); !ok {
+		return fmt.Errorf("before the damage %d facts about chains differ: %s", len(differ), differ[0])
+	}
+	return nil
 }
 
 // spoil rewrites the file whose path in the state begins as given.
