@@ -23,6 +23,8 @@ import (
 	"github.com/spanwarden/spanwarden/exporter/clickhouseauditexporter/internal/metadata"
 	"github.com/spanwarden/spanwarden/internal/audit"
 	"github.com/spanwarden/spanwarden/internal/audit/anchor"
+	"github.com/spanwarden/spanwarden/internal/audit/oplog"
+	"github.com/spanwarden/spanwarden/internal/audit/respond"
 	"github.com/spanwarden/spanwarden/internal/audit/verify"
 	"github.com/spanwarden/spanwarden/internal/storeserver/storetest"
 	"github.com/spanwarden/spanwarden/internal/tlog"
@@ -35,6 +37,7 @@ type attack struct {
 	Rewrite   bool          `yaml:"rewrite"`
 	NoAnchors bool          `yaml:"no_anchors"`
 	Later     time.Duration `yaml:"later"`
+	Answered  bool          `yaml:"answered"` // somebody answers to a finding first: {batch} and {seq} are of the answer
 	Result    string        `yaml:"result"`
 	Kinds     []string      `yaml:"kinds"`
 	Batch     bool          `yaml:"batch"` // the first issue names the batch
@@ -65,7 +68,8 @@ type scene struct {
 	keys    string
 	anchors string
 	words   *strings.Replacer
-	batch   string // that is attacked
+	table   string // that is attacked
+	batch   string
 	seq     int64
 	lastSeq int64
 }
@@ -92,7 +96,7 @@ func newScene(t *testing.T, s *storetest.Store, database string) *scene {
 	conn, err := clickhouse.Open(opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, conn.Close()) })
-	sc := &scene{realStore: &realStore{T: t, cfg: realConfig(t, s, database), conn: conn}, keys: string(key), anchors: anchors}
+	sc := &scene{realStore: &realStore{T: t, cfg: realConfig(t, s, database), conn: conn}, keys: string(key), anchors: anchors, table: "actions"}
 	leaf := func(column, order string) string {
 		return sc.ask("SELECT toString(" + column + ") FROM {db}.ledger_batches WHERE entry_kind = 'batch' AND writer_id = '" + writer.ID + "' ORDER BY seq " + order + " LIMIT 1 OFFSET 1")
 	}
@@ -142,8 +146,12 @@ func TestAttacks(t *testing.T) {
 			dec := yaml.NewDecoder(bytes.NewReader(raw))
 			dec.KnownFields(true)
 			require.NoError(t, dec.Decode(&a))
-			if definition.MatchString(strings.Join(a.SQL, " ")) {
-				newScene(t, s, fmt.Sprintf("attack_%d", i)).suffer(s, &a)
+			if a.Answered || definition.MatchString(strings.Join(a.SQL, " ")) {
+				own := newScene(t, s, fmt.Sprintf("attack_%d", i))
+				if a.Answered {
+					own.answer()
+				}
+				own.suffer(s, &a)
 				return
 			}
 			shared.restore()
@@ -159,6 +167,33 @@ func TestAttacks(t *testing.T) {
 // definition is what changes more than rows: such an attack has a store of its own,
 // which takes seconds to make.
 var definition = regexp.MustCompile(`(?i)\b(VIEW|CREATE|DROP (TABLE|COLUMN)|RENAME|EXCHANGE|MODIFY)\b`)
+
+// answer is a finding's and what somebody says to it, in two batches of a log of
+// people.
+func (sc *scene) answer() {
+	sc.Helper()
+	opts, err := audit.ParseDSN(sc.dsn())
+	require.NoError(sc, err)
+	conn, err := clickhouse.Open(opts)
+	require.NoError(sc, err)
+	defer func() { assert.NoError(sc, conn.Close()) }()
+	log, err := oplog.Open(sc.Context(), conn, opts, oplog.Options{Directory: sc.TempDir(), By: "dan", Command: "finding close", Wait: time.Minute})
+	require.NoError(sc, err)
+	at := time.Now().UnixNano()
+	fired := []audit.FindingRow{{ID: "halted", Type: "budget.halt", Severity: "critical", State: "firing", TS: at, Observer: at, TSQuality: "ok"}}
+	require.NoError(sc, log.Insert(sc.Context(), at, func(w audit.Writer) (*audit.Encoded, error) { return audit.SealFindings(w, fired) }))
+	f, err := respond.Find(sc.Context(), conn, "halted")
+	require.NoError(sc, err)
+	_, err = respond.Record(sc.Context(), log, &f, &respond.Answer{State: audit.Closed, By: "dan", Reason: "paid"}, time.Now())
+	require.NoError(sc, err)
+	require.NoError(sc, log.Close(sc.Context()))
+	sc.keys += log.Public
+	sc.table = "finding_events"
+	sc.batch = sc.ask("SELECT lower(hex(batch_id)) FROM {db}.finding_events WHERE by_principal = 'dan'")
+	_, err = fmt.Sscan(sc.ask("SELECT toString(seq) FROM {db}.ledger_batches WHERE batch_id = unhex('"+sc.batch+"')"), &sc.seq)
+	require.NoError(sc, err)
+	sc.words = strings.NewReplacer("{db}", sc.cfg.Database, "{batch}", sc.batch, "{seq}", strconv.FormatInt(sc.seq, 10))
+}
 
 const evidenceTables = " FROM system.tables WHERE database = '{db}' AND engine LIKE '%MergeTree' AND name NOT LIKE '.%'" +
 	" AND name NOT IN ('schema_migrations', 'control_catalogue')"
@@ -222,7 +257,7 @@ func (sc *scene) suffer(s *storetest.Store, a *attack) {
 	}
 	if a.Batch {
 		assert.True(sc, slices.ContainsFunc(report.Issues, func(i verify.Issue) bool {
-			return i.Batch == sc.batch && i.Table == "actions" && i.Seq != nil && *i.Seq == sc.seq
+			return i.Batch == sc.batch && i.Table == sc.table && i.Seq != nil && *i.Seq == sc.seq
 		}), text.String())
 		for _, i := range report.Issues {
 			assert.Contains(sc, []string{"", sc.batch}, i.Batch, "nothing else is accused: %s", text.String())
