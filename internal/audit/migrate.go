@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -33,9 +34,27 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 	if err != nil {
 		return nil, fmt.Errorf("reading system.tables: %w", err)
 	}
-	var ran []Step // and not on record yet
+	due, err := dueSteps(steps, done, present)
+	if err != nil {
+		return nil, err
+	}
+	applied, ran, err := run(ctx, conn, &opts, due)
+	if err != nil {
+		return applied, errors.Join(err, record(ctx, conn, &opts, ran))
+	}
+	if err := record(ctx, conn, &opts, ran); err != nil {
+		return applied, err
+	}
+	removed, err := removeTTLs(ctx, conn, &opts)
+	return append(applied, removed...), err
+}
+
+// dueSteps are the steps that the store does not have, or has of another text.
+func dueSteps(steps []Step, done map[uint32]string, present map[string]bool) ([]Step, error) {
+	var due []Step
+	skip := superseded(steps)
 	again := false // what follows a table made anew may have to alter it
-	for _, step := range steps {
+	for i, step := range steps {
 		if step.Version < versionOfLog && len(done) > 0 {
 			continue
 		}
@@ -44,27 +63,74 @@ func Migrate(ctx context.Context, conn driver.Conn, opts Options) (applied []str
 				sum = step.Checksum
 			}
 			if sum != step.Checksum && !step.current {
-				err := fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
-				return applied, errors.Join(err, record(ctx, conn, &opts, ran))
+				return nil, fmt.Errorf("%s (version %d): %w", step.Name, step.Version, ErrChangedMigration)
 			}
 			again = again || step.creates != "" && !present[step.creates]
 			if !again && sum == step.Checksum {
 				continue
 			}
 		}
-		if !opts.DryRun {
-			if err := conn.Exec(ctx, step.SQL); err != nil {
-				return applied, errors.Join(fmt.Errorf("%s: %w", step.Name, err), record(ctx, conn, &opts, ran))
-			}
-			ran = append(ran, step)
+		step.superseded = skip[i]
+		due = append(due, step)
+	}
+	return due, nil
+}
+
+// atOnce is how many steps run side by side. Making a view is mostly waiting, for the
+// disk or for the other nodes of a cluster.
+const atOnce = 4
+
+// run runs steps, wave by wave, and returns the names of those that it ran, and the
+// steps that are to be put on record: superseded ones, too, so that no earlier version
+// of this program runs them later.
+func run(ctx context.Context, conn driver.Conn, o *Options, due []Step) (applied []string, ran []Step, err error) {
+	todo := make([]Step, 0, len(due))
+	for i := range due {
+		if !due[i].superseded {
+			todo = append(todo, due[i])
+			continue
 		}
-		applied = append(applied, step.Name)
+		if !o.DryRun {
+			ran = append(ran, due[i])
+		}
 	}
-	if err := record(ctx, conn, &opts, ran); err != nil {
-		return applied, err
+	for _, wave := range waves(todo) {
+		errs := make([]error, len(wave))
+		if !o.DryRun {
+			sideBySide(len(wave), func(i int) {
+				step := &wave[i]
+				errs[i] = conn.Exec(ctx, step.SQL)
+			})
+		}
+		for i := range wave {
+			if errs[i] != nil {
+				err = errors.Join(err, fmt.Errorf("%s: %w", wave[i].Name, errs[i]))
+				continue
+			}
+			applied = append(applied, wave[i].Name)
+			if !o.DryRun {
+				ran = append(ran, wave[i])
+			}
+		}
+		if err != nil {
+			return applied, ran, err
+		}
 	}
-	removed, err := removeTTLs(ctx, conn, &opts)
-	return append(applied, removed...), err
+	return applied, ran, nil
+}
+
+// sideBySide calls do for 0 to n-1, atOnce of them at a time, and waits for all.
+func sideBySide(n int, do func(int)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	wg.Wait()
 }
 
 // removeTTLs takes the TTL off tables that an earlier version gave one: it deletes

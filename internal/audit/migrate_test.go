@@ -3,6 +3,8 @@ package audit_test
 import (
 	"testing"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -59,4 +61,44 @@ func TestAnEarlierText(t *testing.T) {
 	made("of nobody")
 	_, err = audit.Migrate(t.Context(), conn, opts)
 	require.ErrorIs(t, err, audit.ErrChangedMigration)
+}
+
+// Steps that are left out and others that run side by side make the schema that all of
+// them make, one after the other.
+func TestPlannedStepsMakeTheSameSchema(t *testing.T) {
+	store := storetest.Start(t)
+	schema := func(dsn string, migrate func(driver.Conn, audit.Options)) map[string]string {
+		opts, err := audit.ParseDSN(dsn)
+		require.NoError(t, err)
+		conn, err := clickhouse.Open(opts)
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, conn.Close()) }()
+		migrate(conn, audit.Options{Database: opts.Auth.Database})
+		rows, err := conn.Query(t.Context(), "SELECT name, replaceAll(create_table_query, currentDatabase(), 'db') FROM system.tables WHERE database = currentDatabase()")
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, rows.Close()) }()
+		made := map[string]string{}
+		for rows.Next() {
+			var name, query string
+			require.NoError(t, rows.Scan(&name, &query))
+			made[name] = query
+		}
+		require.NoError(t, rows.Err())
+		return made
+	}
+	planned := schema(store.Database(t), func(conn driver.Conn, o audit.Options) {
+		applied, err := audit.Migrate(t.Context(), conn, o)
+		require.NoError(t, err)
+		assert.NotContains(t, applied, "creating view ev_coverage_days", "another takes its place")
+		applied, err = audit.Migrate(t.Context(), conn, o)
+		require.NoError(t, err)
+		assert.Empty(t, applied, "what was left out is on record")
+	})
+	assert.Equal(t, schema(store.Database(t), func(conn driver.Conn, o audit.Options) {
+		steps, err := audit.Steps(o)
+		require.NoError(t, err)
+		for i := range steps {
+			require.NoError(t, conn.Exec(t.Context(), steps[i].SQL), steps[i].Name)
+		}
+	}), planned)
 }

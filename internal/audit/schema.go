@@ -97,6 +97,8 @@ type Step struct {
 	formerly string // checksum of an earlier text; what that made serves as well
 	current  bool   // follows its text: another one replaces what the store has
 	kept     string // the column that its rows' age is told by, "" where they stay for ever
+
+	superseded bool // a later step does what it does: it is put on record and not run
 }
 
 // KeptTable is a table whose rows are kept for the time of the retention policy.
