@@ -19,20 +19,6 @@
 -- not_observed: No guardrail told of itself, nobody asked before acting, and no action was held against a boundary: attacks could not be seen.
 -- zero: Actions were looked at, and none was an attack as far as guardrails and rules say.
 WITH
-seen AS
-(
-    SELECT
-        tenant_id, ts, trace_id, span_id, kind, agent_id, session_id, tool_name, attrs, decision_effect, decision_reason,
-        kind = 'guardrail' AND
-        (
-            lower(attrs['gen_ai.guardrail.triggered']) IN ('true', '1')
-            OR lower(attrs['gen_ai.guardrail.result.action']) NOT IN ('', 'allow', 'allowed', 'pass', 'passed', 'none')
-            OR lower(attrs['gen_ai.guardrail.result.decision']) NOT IN ('', 'allow', 'allowed', 'pass', 'passed', 'none')
-            OR mapExists((k, v) -> startsWith(k, 'gen_ai.guardrail.risk.') AND v != '', attrs)
-        ) AS triggered
-    FROM {db}.ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
-    WHERE kind IN ('guardrail', 'decision')
-),
 findings AS
 (
     SELECT tenant_id, first_seen AS ts, trace_id, span_id, type, agent_id, session_id, extra
@@ -43,18 +29,22 @@ findings AS
 attacks AS
 (
     SELECT
-        tenant_id, ts, trace_id, span_id, toString(agent_id) AS agent, session_id, 'guardrail' AS source,
-        arrayFirst(v -> v != '', [attrs['gen_ai.guardrail.risk.category'], attrs['gen_ai.guardrail.risk.type'], attrs['gen_ai.security.category'], 'guardrail']) AS category,
-        if(tool_name != '', toString(tool_name), attrs['gen_ai.guardrail.name']) AS source_tool,
-        arrayFirst(v -> v != '', [attrs['gen_ai.guardrail.result.action'], attrs['gen_ai.guardrail.result.decision'], 'triggered']) AS decision
-    FROM seen
-    WHERE triggered
-    UNION ALL
-    SELECT
-        tenant_id, ts, trace_id, span_id, toString(agent_id), session_id, 'decision', decision_reason, toString(tool_name), toString(decision_effect)
-    FROM seen
+        tenant_id, ts, trace_id, span_id, toString(agent_id) AS agent, session_id, toString(kind) AS source,
+        if(source = 'decision', decision_reason,
+            arrayFirst(v -> v != '', [attrs['gen_ai.guardrail.risk.category'], attrs['gen_ai.guardrail.risk.type'], attrs['gen_ai.security.category'], 'guardrail'])) AS category,
+        if(source = 'decision' OR tool_name != '', toString(tool_name), attrs['gen_ai.guardrail.name']) AS source_tool,
+        if(source = 'decision', toString(decision_effect),
+            arrayFirst(v -> v != '', [attrs['gen_ai.guardrail.result.action'], attrs['gen_ai.guardrail.result.decision'], 'triggered'])) AS decision
+    FROM {db}.ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
     WHERE kind = 'decision' AND decision_effect IN ('deny', 'halt', 'ask')
         AND (decision_reason IN ('data_not_allowed', 'resource_not_allowed', 'arg_not_allowed') OR startsWith(decision_reason, 'arg_'))
+        OR kind = 'guardrail' AND
+        (
+            lower(attrs['gen_ai.guardrail.triggered']) IN ('true', '1')
+            OR lower(attrs['gen_ai.guardrail.result.action']) NOT IN ('', 'allow', 'allowed', 'pass', 'passed', 'none')
+            OR lower(attrs['gen_ai.guardrail.result.decision']) NOT IN ('', 'allow', 'allowed', 'pass', 'passed', 'none')
+            OR mapExists((k, v) -> startsWith(k, 'gen_ai.guardrail.risk.') AND v != '', attrs)
+        )
     UNION ALL
     SELECT
         f.tenant_id, f.ts, f.trace_id, f.span_id, toString(f.agent_id), f.session_id, 'finding', toString(f.type),
@@ -65,7 +55,12 @@ attacks AS
         SELECT tenant_id, trace_id, span_id, any(tool_name) AS tool_name
         FROM {db}.actions{all}
         WHERE ts >= {period_start:DateTime64(3,'UTC')} AND ts < {period_end:DateTime64(3,'UTC')}
-            AND (trace_id, span_id) IN (SELECT trace_id, span_id FROM findings)
+            AND (trace_id, span_id) IN
+            (
+                SELECT trace_id, span_id FROM {db}.finding_events{all}
+                WHERE ts >= {period_start:DateTime64(3,'UTC')} AND ts < {period_end:DateTime64(3,'UTC')}
+                    AND type IN ('boundary.data', 'boundary.resource', 'boundary.argument', 'boundary.denied_but_executed')
+            )
         GROUP BY tenant_id, trace_id, span_id
     ) AS a ON a.tenant_id = f.tenant_id AND a.trace_id = f.trace_id AND a.span_id = f.span_id
 ),
@@ -76,7 +71,18 @@ traces AS
     (
         SELECT tenant_id, trace_id, ts FROM {db}.actions{all}
         WHERE ts >= {period_start:DateTime64(3,'UTC')} AND ts < {period_end:DateTime64(3,'UTC')} AND kind NOT IN ('guardrail', 'decision')
-            AND trace_id IN (SELECT trace_id FROM attacks)
+            AND trace_id IN
+            (
+                -- of what may be an attack: cheaper to say than what is one
+                SELECT trace_id FROM {db}.actions{all}
+                WHERE ts >= {period_start:DateTime64(3,'UTC')} AND ts < {period_end:DateTime64(3,'UTC')}
+                    AND (kind = 'guardrail' OR kind = 'decision' AND decision_effect IN ('deny', 'halt', 'ask')
+                        AND (decision_reason IN ('data_not_allowed', 'resource_not_allowed') OR startsWith(decision_reason, 'arg_')))
+                UNION ALL
+                SELECT trace_id FROM {db}.finding_events{all}
+                WHERE ts >= {period_start:DateTime64(3,'UTC')} AND ts < {period_end:DateTime64(3,'UTC')}
+                    AND type IN ('boundary.data', 'boundary.resource', 'boundary.argument', 'boundary.denied_but_executed')
+            )
         LIMIT 1 BY tenant_id, action_id
     )
     GROUP BY tenant_id, trace_id

@@ -18,12 +18,6 @@
 -- not_observed: No collector was there in the period: what is new is not known.
 -- zero: Collectors were there, and every tool, server and definition had been seen before.
 WITH
-calls AS
-(
-    SELECT tenant_id, toString(tool_name) AS tool, toString(mcp_server) AS server, '' AS definition, ts, toString(agent_id) AS agent, action_id
-    FROM {db}.actions{all}
-    WHERE ts < {period_end:DateTime64(3,'UTC')} AND kind IN ('tool', 'retrieval', 'memory') AND tool_name != ''
-),
 offers AS
 (
     SELECT
@@ -33,15 +27,26 @@ offers AS
     (
         SELECT tenant_id, ts, toString(agent_id) AS agent, arrayJoin(mapValues(mapFilter((k, v) -> match(k, '^llm\\.tools\\.[0-9]+\\.tool\\.json_schema$'), attrs))) AS definition
         FROM {db}.actions{all}
-        WHERE ts < {period_end:DateTime64(3,'UTC')} AND kind = 'inference'
+        -- the names of the attributes are read before what they say, which most calls need not be
+        WHERE ts < {period_end:DateTime64(3,'UTC')} AND kind = 'inference' AND arrayExists(k -> startsWith(k, 'llm.tools.'), mapKeys(attrs))
     )
 ),
 history AS
 (
-    SELECT
-        tenant_id, tool, server, '' AS digest, min(ts) AS first_seen,
-        arraySort(groupUniqArrayIf(agent, ts >= {period_start:DateTime64(3,'UTC')} AND agent != '')) AS agents, uniqExactIf(action_id, ts >= {period_start:DateTime64(3,'UTC')}) AS calls
-    FROM calls
+    SELECT tenant_id, tool, server, '' AS digest, min(seen) AS first_seen, arraySort(groupUniqArrayArray(seen_by)) AS agents, sum(seen_calls) AS calls
+    FROM
+    (
+        -- what came before the period needs few columns
+        SELECT tenant_id, toString(tool_name) AS tool, toString(mcp_server) AS server, min(ts) AS seen, CAST([], 'Array(String)') AS seen_by, toUInt64(0) AS seen_calls
+        FROM {db}.actions{all}
+        WHERE ts < {period_start:DateTime64(3,'UTC')} AND kind IN ('tool', 'retrieval', 'memory') AND tool_name != ''
+        GROUP BY tenant_id, tool_name, mcp_server
+        UNION ALL
+        SELECT tenant_id, toString(tool_name), toString(mcp_server), min(ts), groupUniqArrayIf(toString(agent_id), agent_id != ''), uniqExact(action_id)
+        FROM {db}.actions{all}
+        WHERE ts >= {period_start:DateTime64(3,'UTC')} AND ts < {period_end:DateTime64(3,'UTC')} AND kind IN ('tool', 'retrieval', 'memory') AND tool_name != ''
+        GROUP BY tenant_id, tool_name, mcp_server
+    )
     GROUP BY tenant_id, tool, server
     UNION ALL
     SELECT
@@ -80,7 +85,7 @@ used AS
     -- who it was that called is often known later
     SELECT tenant_id, toString(tool_name) AS tool, arraySort(groupUniqArray(toString(agent_id))) AS agents
     FROM {db}.ev_actions(period_start = {period_start:DateTime64(3,'UTC')}, period_end = {period_end:DateTime64(3,'UTC')})
-    WHERE kind IN ('tool', 'retrieval', 'memory') AND tool_name != '' AND agent_id != '' AND tool_name IN (SELECT tool FROM fresh)
+    WHERE kind IN ('tool', 'retrieval', 'memory') AND tool_name != '' AND agent_id != ''
     GROUP BY tenant_id, tool
 ),
 appeared AS
@@ -107,25 +112,24 @@ registry AS
         WHERE kind = 'registry' AND NOT refused
     )
     WHERE d[2] = 'tool'
-),
-approvals AS
-(
-    SELECT f.tenant_id AS tenant_id, f.tool AS tool, f.server AS server, f.digest AS digest, min(r.ts) AS approved_at, argMin(r.approved_by, r.ts) AS approved_by
-    FROM (SELECT tenant_id, tool, server, digest, arrayJoin(agents) AS agent FROM appeared) AS f
-    INNER JOIN registry AS r ON f.agent = r.agent
-    WHERE match(f.tool, r.pattern) OR f.server != '' AND match(concat('mcp/', f.server, '/', f.tool), r.pattern)
-    GROUP BY tenant_id, tool, server, digest
 )
 SELECT
     f.tenant_id AS tenant_id, f.tool AS tool, if(f.what = 'new_tool', f.first_server, f.server) AS server,
     if(f.what = 'new_tool', f.first_digest, f.digest) AS definition_digest, f.what AS what, f.first_seen AS first_seen, f.agents AS agents,
     if(f.what = 'new_server', f.calls, f.all_calls) AS calls,
-    a.approved_by AS approved_by, if(a.approved_by = '', NULL, toNullable(a.approved_at)) AS approved_at,
+    f.approval.3 AS approved_by, if(f.approval.3 = '', NULL, toNullable(f.approval.1)) AS approved_at,
     multiIf(
-        a.approved_by != '' AND a.approved_at <= f.first_seen, 'approved',
-        a.approved_by != '', 'approved_after_use',
+        f.approval.3 != '' AND f.approval.1 <= f.first_seen, 'approved',
+        f.approval.3 != '', 'approved_after_use',
         (SELECT count() FROM {db}.config_versions{all} WHERE kind = 'registry' AND refused = 0 AND ts < {period_end:DateTime64(3,'UTC')}) = 0, 'no_registry',
         'not_approved') AS status
-FROM appeared AS f
-LEFT JOIN approvals AS a ON a.tenant_id = f.tenant_id AND a.tool = f.tool AND a.server = f.server AND a.digest = f.digest
+FROM
+(
+    SELECT
+        *,
+        arraySort(r -> r.1, arrayFilter(
+            r -> has(agents, r.2) AND (match(tool, r.4) OR server != '' AND match(concat('mcp/', server, '/', tool), r.4)),
+            (SELECT groupArray(tuple(ts, agent, approved_by, pattern)) FROM registry)))[1] AS approval
+    FROM appeared
+) AS f
 ORDER BY f.first_seen, f.tenant_id, f.tool, f.server, f.digest

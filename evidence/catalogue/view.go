@@ -25,23 +25,29 @@ func (q *Query) period() string {
 
 // View is the statement that makes the view, with {db}, {on_cluster} and {all} for
 // the migration to fill in. Every row says what was watched and what is not
-// vouched for, so that no answer travels without it.
+// vouched for, so that no answer travels without it. What it says stands there once:
+// the engine plans, and asks, a subquery anew wherever it is named.
 func (q *Query) View() string {
 	return fmt.Sprintf(`CREATE OR REPLACE VIEW {db}.%s{on_cluster} AS
-WITH (
-    SELECT tuple(coverage_pct, unsealed_rows, redelivered)
-    FROM {db}.ev_period_state(%s)
-) AS _state
 SELECT
-    q.*,
-    tupleElement(_state, 1) AS %s,
-    tupleElement(_state, 2) AS %s,
-    tupleElement(_state, 3) AS %s,
+    q.* EXCEPT (_state),
+    tupleElement(q._state, 1) AS %s,
+    tupleElement(q._state, 2) AS %s,
+    tupleElement(q._state, 3) AS %s,
     '%s' AS view_version
 FROM
 (
+SELECT
+    *,
+    (
+        SELECT tuple(coverage_pct, unsealed_rows, redelivered)
+        FROM {db}.ev_period_state(%s)
+    ) AS _state
+FROM
+(
 %s
-) AS q`, q.ID, q.period(), q.ofPeriod("coverage_pct"), q.ofPeriod("unsealed_rows"), q.ofPeriod("redelivered"), q.Version, q.SQL)
+)
+) AS q`, q.ID, q.ofPeriod("coverage_pct"), q.ofPeriod("unsealed_rows"), q.ofPeriod("redelivered"), q.Version, q.period(), q.SQL)
 }
 
 // ofPeriod names what every row says of the whole period; a question may have a

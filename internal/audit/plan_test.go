@@ -38,31 +38,38 @@ func TestPlans(t *testing.T) {
 	}{
 		"tables, and what stands on them": {
 			"db: CREATE DATABASE d\na: CREATE TABLE {db}.a (x Int8)\nb: CREATE TABLE {db}.b (x Int8)\nab: CREATE OR REPLACE VIEW {db}.ab AS SELECT * FROM a, b\nc: CREATE TABLE {db}.c (x Int8)",
-			"", []string{"db", "a b", "ab c"},
+			"",
+			[]string{"db", "a b", "ab c"},
 		},
 		"a view with parameters reads nothing yet": {
 			"a: CREATE TABLE {db}.a (x Int8)\nv: CREATE OR REPLACE VIEW {db}.v AS SELECT * FROM a" + period + "\nw: CREATE OR REPLACE VIEW {db}.w AS SELECT * FROM v, a" + period,
-			"", []string{"a v w"},
+			"",
+			[]string{"a v w"},
 		},
 		"what fills or alters is by itself": {
 			"a: CREATE TABLE {db}.a (x Int8)\nb: CREATE TABLE {db}.b (x Int8)\nalter: ALTER TABLE {db}.a ADD COLUMN y Int8\nfill: INSERT INTO {db}.a SELECT 1\nc: CREATE TABLE {db}.c (x Int8)",
-			"", []string{"a b", "alter", "fill", "c"},
+			"",
+			[]string{"a b", "alter", "fill", "c"},
 		},
 		"a view that is made anew": {
 			"v1: CREATE OR REPLACE VIEW {db}.v AS SELECT 1" + period + "\nw: CREATE OR REPLACE VIEW {db}.w AS SELECT * FROM v" + period + "\nv2: CREATE OR REPLACE VIEW {db}.v AS SELECT 2" + period,
-			"v1", []string{"w v2"},
+			"v1",
+			[]string{"w v2"},
 		},
 		"and that was read in between": {
 			"v1: CREATE OR REPLACE VIEW {db}.v AS SELECT 1" + period + "\nw: CREATE OR REPLACE VIEW {db}.w AS SELECT * FROM v\nv2: CREATE OR REPLACE VIEW {db}.v AS SELECT 2" + period,
-			"", []string{"v1", "w v2"},
+			"",
+			[]string{"v1", "w v2"},
 		},
 		"three times": {
 			"v1: CREATE OR REPLACE VIEW {db}.v AS SELECT 1\nv2: CREATE OR REPLACE VIEW {db}.v AS SELECT 2\nv3: CREATE OR REPLACE VIEW {db}.v AS SELECT 3",
-			"v1 v2", []string{"v3"},
+			"v1 v2",
+			[]string{"v3"},
 		},
 		"a table stays what it is": {
 			"v1: CREATE TABLE {db}.v (x Int8)\nv2: CREATE OR REPLACE VIEW {db}.v AS SELECT 2\nm1: CREATE MATERIALIZED VIEW {db}.m TO v AS SELECT 1\nm2: CREATE OR REPLACE VIEW {db}.m AS SELECT 1",
-			"", []string{"v1", "v2", "m1", "m2"},
+			"",
+			[]string{"v1", "v2", "m1", "m2"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,8 +84,9 @@ func TestPlans(t *testing.T) {
 				}
 			}
 			assert.Equal(t, c.skip, strings.Join(skip, " "))
-			var got []string
-			for _, wave := range waves(rest) {
+			planned := waves(rest)
+			got := make([]string, 0, len(planned))
+			for _, wave := range planned {
 				got = append(got, strings.Join(stepNames(wave), " "))
 			}
 			assert.Equal(t, c.waves, got)
