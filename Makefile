@@ -85,7 +85,7 @@ bench-peer: build engine ## beside the contrib ClickHouse exporter: CPU, memory,
 
 EVIDENCE_ROWS ?= 5000000
 bench-evidence: build engine ## seconds of every evidence query, on a store of a year (EVIDENCE_ROWS actions)
-	go run ./test/bench/evidence -rows $(EVIDENCE_ROWS)
+	go run ./test/bench/evidence -rows $(EVIDENCE_ROWS) $(ARGS)
 
 bench-growth: ## what a span costs with 1,000 to 1,000,000 sessions, 10 to 10,000 agents and rules (minutes)
 	@go run ./test/bench/growth $(ARGS)
