@@ -44,18 +44,20 @@ func makeLoad(o *options) load {
 	return l
 }
 
-// send posts all requests, several at a time. What is refused for now is sent
-// again, as SDKs do.
-func (l *load) send(ctx context.Context, url string, senders int) (refused int64, err error) {
+// send posts all requests, several at a time, none before its turn: one every so
+// often, or at once where that is 0. What is refused for now is sent again, as SDKs do.
+func (l *load) send(ctx context.Context, url string, senders int, every time.Duration) (refused int64, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	defer client.CloseIdleConnections()
 	var next, again atomic.Int64
 	var all sync.WaitGroup
+	began := time.Now()
 	for range senders {
 		all.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(l.requests)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				time.Sleep(time.Until(began.Add(time.Duration(i) * every)))
 				for {
 					ok, err := post(ctx, client, url, l.requests[i])
 					if err != nil {

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -26,6 +27,7 @@ func main() {
 	flag.IntVar(&o.spans, "spans", 300_000, "spans of a run")
 	flag.IntVar(&o.perRequest, "request", 512, "spans of a request: the SDKs' own default")
 	flag.IntVar(&o.senders, "senders", 4, "requests on their way at a time")
+	flag.IntVar(&o.rate, "rate", 0, "spans a second that are sent; 0: as fast as they are taken")
 	flag.IntVar(&o.services, "services", 20, "processes that send; twice as many agents")
 	flag.BoolVar(&o.content, "content", false, "spans with prompts, answers, arguments and results")
 	flag.BoolVar(&o.columns, "columns", false, "also print what each column takes")
@@ -45,8 +47,17 @@ func main() {
 type options struct {
 	bin, dir, configs, ours              string
 	spans, perRequest, senders, services int
+	rate                                 int
 	content, columns                     bool
 	collector, set                       string
+}
+
+// every is the time from one request to the next.
+func (o *options) every() time.Duration {
+	if o.rate <= 0 {
+		return 0
+	}
+	return time.Second * time.Duration(o.perRequest) / time.Duration(o.rate)
 }
 
 // bench runs each side in turn, so that what else the machine does meets them all.
@@ -66,8 +77,12 @@ func bench(ctx context.Context, o *options, names []string, runs int) error {
 		chosen = append(chosen, s)
 	}
 	load := makeLoad(o)
-	fmt.Printf("%d spans, %.0f bytes of OTLP each, in requests of %d, %d at a time; content: %t\n",
-		o.spans, float64(load.bytes)/float64(o.spans), o.perRequest, o.senders, o.content)
+	pace := "as fast as they are taken"
+	if o.rate > 0 {
+		pace = fmt.Sprintf("%d spans a second", o.rate)
+	}
+	fmt.Printf("%d spans, %.0f bytes of OTLP each, in requests of %d, %d at a time, %s; content: %t\n",
+		o.spans, float64(load.bytes)/float64(o.spans), o.perRequest, o.senders, pace, o.content)
 	results := map[string][]result{}
 	fmt.Println(header)
 	for n := range runs {

@@ -47,7 +47,7 @@ func run(ctx context.Context, o *options, s *side, l load) (r result, err error)
 		return r, err
 	}
 	began := time.Now()
-	if r.refused, err = l.send(ctx, fmt.Sprintf("http://127.0.0.1:%d/v1/traces", p.otlp), o.senders); err != nil {
+	if r.refused, err = l.send(ctx, fmt.Sprintf("http://127.0.0.1:%d/v1/traces", p.otlp), o.senders, o.every()); err != nil {
 		return r, err
 	}
 	if db != nil {
