@@ -110,32 +110,14 @@ var setters = map[string]setter{
 	"gen_ai.response.model":  same(func(r *Row) *string { return &r.ResponseModel }),
 	"gen_ai.response.id":     same(func(r *Row) *string { return &r.ResponseID }),
 	"gen_ai.conversation.id": same(func(r *Row) *string { return &r.Conversation }),
-	"gen_ai.agent.id":        same(func(r *Row) *string { return &r.AgentID }),
-	"gen_ai.agent.name":      same(func(r *Row) *string { return &r.AgentName }),
-	"gen_ai.tool.name":       same(func(r *Row) *string { return &r.ToolName }),
 	"gen_ai.tool.call.id":    same(func(r *Row) *string { return &r.ToolCallID }),
 	"gen_ai.tool.type":       same(func(r *Row) *string { return &r.ToolType }),
 	"error.type":             same(func(r *Row) *string { return &r.ErrorType }),
-
-	"gen_ai.response.finish_reasons":        only(func(r *Row) *string { return &r.FinishReason }),
-	"gen_ai.usage.input_tokens":             sameCount(func(r *Row) *Count { return &r.Input }),
-	"gen_ai.usage.output_tokens":            sameCount(func(r *Row) *Count { return &r.Output }),
-	"gen_ai.usage.cache_read.input_tokens":  sameCount(func(r *Row) *Count { return &r.CacheRead }),
-	"gen_ai.usage.cache_write.input_tokens": sameCount(func(r *Row) *Count { return &r.CacheWrite }),
-	"gen_ai.usage.reasoning.output_tokens":  sameCount(func(r *Row) *Count { return &r.Reasoning }),
 }
 
 func same(field func(*Row) *string) setter {
 	return func(r *Row, v pcommon.Value) bool {
 		return v.Type() == pcommon.ValueTypeStr && v.Str() == *field(r)
-	}
-}
-
-// only is same for a list with one text in it.
-func only(field func(*Row) *string) setter {
-	return func(r *Row, v pcommon.Value) bool {
-		return v.Type() == pcommon.ValueTypeSlice && v.Slice().Len() == 1 &&
-			v.Slice().At(0).Type() == pcommon.ValueTypeStr && v.Slice().At(0).Str() == *field(r)
 	}
 }
 

@@ -26,32 +26,3 @@ func FuzzTextOf(f *testing.F) {
 		}
 	})
 }
-
-// What a column says is not said again beside it; what it does not say stays.
-func TestColumnSaysAll(t *testing.T) {
-	row := Row{AgentID: "a", FinishReason: "stop", Input: Count{Set: true, Value: 7}, ToolName: "mcp/files/read"}
-	list := func(reasons ...any) any { return reasons }
-	for _, c := range []struct {
-		key   string
-		value any
-		says  bool
-	}{
-		{"gen_ai.agent.id", "a", true},
-		{"gen_ai.agent.id", "b", false},
-		{"gen_ai.agent.id", 1, false},
-		{"gen_ai.tool.name", "read", false},
-		{"gen_ai.usage.input_tokens", 7, true},
-		{"gen_ai.usage.input_tokens", 8, false},
-		{"gen_ai.usage.input_tokens", "7", false},
-		{"gen_ai.usage.output_tokens", 0, false},
-		{"gen_ai.response.finish_reasons", list("stop"), true},
-		{"gen_ai.response.finish_reasons", list("stop", "stop"), false},
-		{"gen_ai.response.finish_reasons", list("length"), false},
-		{"gen_ai.response.finish_reasons", list(), false},
-		{"gen_ai.response.finish_reasons", "stop", false},
-	} {
-		v := pcommon.NewValueEmpty()
-		assert.NoError(t, v.FromRaw(c.value))
-		assert.Equal(t, c.says, classify(c.key).set(&row, v), "%s = %v", c.key, c.value)
-	}
-}
