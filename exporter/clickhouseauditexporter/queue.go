@@ -139,7 +139,7 @@ func (c *codec) Marshal(_ context.Context, r xexporterhelper.Request) ([]byte, e
 	head := append(make([]byte, 0, itemHead), itemMagic...)
 	head = binary.LittleEndian.AppendUint64(head, c.process)
 	head = binary.LittleEndian.AppendUint64(head, c.keep(req, len(raw)))
-	return squeeze.After(head, raw), nil
+	return squeeze.Pack(head, raw), nil
 }
 
 // keep returns the number of a request, and keeps it if there is room.
@@ -166,7 +166,7 @@ func (c *codec) Unmarshal(item []byte) (context.Context, xexporterhelper.Request
 			return ctx, req, nil
 		}
 	}
-	raw, err := squeeze.Undo(item[itemHead:])
+	raw, err := squeeze.Unpack(item[itemHead:])
 	if err != nil {
 		return ctx, nil, fmt.Errorf("%w: %w", errItem, err)
 	}

@@ -63,14 +63,14 @@ const packedKind = 'z'
 
 // pack returns a copy, which shares nothing with entry.
 func pack(entry []byte) []byte {
-	return squeeze.After([]byte{packedKind}, entry)
+	return squeeze.Pack([]byte{packedKind}, entry)
 }
 
 func unpack(stored []byte) ([]byte, error) {
 	if len(stored) == 0 || stored[0] != packedKind {
 		return stored, nil
 	}
-	entry, err := squeeze.Undo(stored[1:])
+	entry, err := squeeze.Unpack(stored[1:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRecord, err)
 	}

@@ -11,9 +11,9 @@ import (
 // scratch holds blocks whose length is known only once they are compressed.
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
-// After returns head followed by raw as an S2 block. The result shares nothing with
+// Pack returns head followed by raw as an S2 block. The result shares nothing with
 // either and is no longer than it has to be. It may be called concurrently.
-func After(head, raw []byte) []byte {
+func Pack(head, raw []byte) []byte {
 	buf := scratch.Get().(*[]byte)
 	defer scratch.Put(buf)
 	if n := s2.MaxEncodedLen(len(raw)); cap(*buf) < n {
@@ -24,5 +24,5 @@ func After(head, raw []byte) []byte {
 	return append(append(out, head...), block...)
 }
 
-// Undo returns what After was given as raw, or an error where block is none of its.
-func Undo(block []byte) ([]byte, error) { return s2.Decode(nil, block) }
+// Unpack returns what Pack was given as raw, or an error where block is none of its.
+func Unpack(block []byte) ([]byte, error) { return s2.Decode(nil, block) }

@@ -10,17 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func FuzzAfter(f *testing.F) {
+func FuzzPack(f *testing.F) {
 	f.Add([]byte("head"), []byte(strings.Repeat("again and ", 100)))
 	f.Add([]byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, head, raw []byte) {
-		out := After(head, raw)
+		out := Pack(head, raw)
 		require.True(t, bytes.HasPrefix(out, head))
-		back, err := Undo(out[len(head):])
+		back, err := Unpack(out[len(head):])
 		require.NoError(t, err)
 		assert.True(t, bytes.Equal(raw, back))
 		assert.Len(t, out, cap(out), "no room that nobody uses")
-		_, _ = Undo(raw) // whatever it is, no panic
+		_, _ = Unpack(raw) // whatever it is, no panic
 	})
 }
 
@@ -31,8 +31,8 @@ func TestConcurrent(t *testing.T) {
 		all.Go(func() {
 			raw := bytes.Repeat([]byte{byte(i), 'x'}, 5000+i)
 			for range 200 {
-				out := After([]byte{byte(i)}, raw)
-				back, err := Undo(out[1:])
+				out := Pack([]byte{byte(i)}, raw)
+				back, err := Unpack(out[1:])
 				assert.NoError(t, err)
 				assert.Equal(t, raw, back)
 			}
